@@ -228,6 +228,13 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             "which checks the same and has the time, or ask about a smaller design. Nothing was changed.",
         ),
         ProblemType(
+            slug="target-unavailable",
+            title="Target does not answer",
+            status=503,
+            explanation="The adapter runs; the cluster, server or proxy that it must ask does not answer now. "
+            "Retry when that runs again. Nothing was changed.",
+        ),
+        ProblemType(
             slug="bus-unavailable",
             title="Message bus unavailable",
             status=503,

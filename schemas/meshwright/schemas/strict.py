@@ -7,6 +7,7 @@ without a number that a database would refuse.
 """
 
 import difflib
+import enum
 import itertools
 import math
 import re
@@ -40,6 +41,8 @@ _LONGEST_KEY = 256
 """maximum length of a reported key; an error about a longer one names its object"""
 
 _PLACE = re.compile(r" - at `(?:key` in `)?\$([^`]*)`$")
+_CHOICE = re.compile(r"Invalid enum value '(.*)'", re.DOTALL)
+_MOST_CHOICES = 20
 _TOKEN = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _WORDS = {
     f"`str` matching regex {whole(NAME_PATTERN)!r}": "at most 63 of a-z, 0-9 and inner -",
@@ -117,6 +120,30 @@ def field_error(text: str) -> FieldError:
     for regex, words in _WORDS.items():
         detail = detail.replace(regex, words)
     return FieldError(detail=detail, pointer=pointer)
+
+
+def with_choices(error: FieldError, kind: Any) -> FieldError:
+    """The error about a value of this type, with the values that there are where it may only be one of a few."""
+    match = _CHOICE.fullmatch(error.detail)
+    choices = [str(each) for each in _choices(kind)] if match else []
+    if match is None or not choices:
+        return error
+    detail = _unknown(match[1], choices, "value")
+    if not detail.endswith("?"):
+        detail += f": there are {', '.join(each or '(empty)' for each in choices[:_MOST_CHOICES])}"
+    return FieldError(detail=detail, pointer=error.pointer)
+
+
+def _choices(kind: Any) -> Iterator[Any]:
+    """The values that a type enumerates."""
+    bare = _bare(kind)
+    if typing.get_origin(bare) is typing.Literal:
+        yield from typing.get_args(bare)
+    elif isinstance(bare, type) and issubclass(bare, enum.Enum):
+        yield from (each.value for each in bare)
+    elif len(alternatives := _alternatives(bare)) > 1:
+        for each in alternatives:
+            yield from _choices(each)
 
 
 def _complaints(raw: Any, known: Any, pointer: str, depth: int) -> Iterator[FieldError]:
@@ -209,6 +236,8 @@ def _refused(raw: Any, kind: Any, pointer: str) -> Iterator[FieldError]:
         _converted(raw, kind)
     except msgspec.ValidationError as error:
         complaint = field_error(str(error))
+        if complaint.pointer == "#":
+            complaint = with_choices(complaint, kind)
         yield FieldError(detail=complaint.detail, pointer=pointer + complaint.pointer.removeprefix("#"))
 
 

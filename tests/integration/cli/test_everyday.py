@@ -34,6 +34,15 @@ def test_describe_shows_a_resource_with_its_relations(shop: Shop) -> None:
     assert "settings" in shop.run("describe", "connection/place").stdout
     operation = json.loads(shop.run("operations", "list", "--limit", "1", "-o", "json").stdout)[0]["id"]
     assert "operation.accepted" in shop.run("describe", "operation", operation).stdout
+    shop.run("apply", shop.write("told.yaml", DESIGN.format("told", "1s")), "--no-wait")
+    shop.run("wait", "release/told")
+    assert "design/told → release/" in shop.run("describe", "release/told/1").stdout
+    worker = json.loads(shop.run("describe", "worker/scripted", "-o", "json").stdout)
+    assert worker["worker"]["adapter"] == "scripted" and worker["operations"]
+    adapter = json.loads(shop.run("describe", "adapters/scripted", "-o", "json").stdout)
+    assert adapter["operations"] and worker["worker"]["instance"] in adapter["adapter"]["instances"]
+    shop.run("webhooks", "set", "told", "--url", "http://127.0.0.1:9/")
+    assert "webhook/told" in shop.run("describe", "webhook/told").stdout
     refused = shop.run("describe", "proxy/brokn", expect=3).stderr
     assert "Did you mean broken" in refused
 
@@ -44,6 +53,12 @@ def test_wait_ends_when_it_is_so(shop: Shop) -> None:
     shop.run("wait", "mesh", "demo", "--for", "state=ready", "--timeout", "10s")
     shop.run("wait", "proxy/broken", "--for", "state=rejected", "--timeout", "10s")
     shop.run("wait", "mesh/nothing", "--for", "deleted", "--timeout", "10s")
+    shop.run("wait", "adapter/scripted")
+    shop.run("wait", "worker/scripted")
+    assert "Did you mean state?" in shop.run("wait", "mesh/demo", "--for", "stat=ready", expect=2).stderr
+    assert "connections test place" in shop.run("wait", "connection/place", expect=2).stderr
+    early = shop.run("wait", "mesh/dem", "--timeout", "0.5s", expect=7).stderr
+    assert "mesh/dem does not exist yet; waiting for it. Did you mean demo?" in early
     late = shop.run("wait", "mesh/demo", "--for", "state=degraded", "--timeout", "0.5s", expect=7).stderr
     assert "its state is ready" in late
     done = json.loads(shop.run("operations", "list", "--state", "succeeded", "-o", "json").stdout)[0]["id"]
@@ -124,10 +139,20 @@ def test_a_list_is_watched_live(shop: Shop) -> None:
 
 def test_names_that_do_not_exist_are_refused_at_once(shop: Shop) -> None:
     """By the API, before there is an operation that fails; with what was meant."""
+    shop.run("apply", shop.write("here.yaml", DESIGN.format("here", "2s")), "--no-wait")
+    shop.run("wait", "design/here")
     before = shop.run("operations", "list", "-o", "name").stdout
     for command in (
         ("remove", "nothing-of-that-name", "--yes"),
         ("rollback", "nothing-of-that-name"),
+        ("designs", "show", "here", "--version", "99"),
+        ("designs", "restore", "here", "--version", "99"),
+        ("designs", "versions", "nothing-of-that-name"),
+        ("releases", "show", "nothing-of-that-name"),
+        ("releases", "show", "here", "99"),
+        ("webhooks", "deliveries", "nothing-of-that-name"),
+        ("operations", "show", "nothing-of-that-name"),
+        ("tokens", "delete", "nothing-of-that-name", "--yes"),
         ("meshes", "upgrade", "dmo"),
         ("meshes", "install", "new", "-c", "plac", "--kind", "scripted"),
         ("workloads", "withdraw", "fron", "--yes"),
@@ -136,7 +161,32 @@ def test_names_that_do_not_exist_are_refused_at_once(shop: Shop) -> None:
         assert "there is no" in refused
     assert "Did you mean demo?" in shop.run("meshes", "upgrade", "dmo", expect=3).stderr
     assert "Did you mean place?" in shop.run("meshes", "install", "n", "-c", "plac", expect=3).stderr
+    assert "The newest is 1" in shop.run("designs", "show", "here", "--version", "99", expect=3).stderr
+    assert "revision 99 of here does not exist" in shop.run("rollback", "here", "--to", "99", expect=3).stderr
+    shop.run("remove", "here", "--yes")
+    before = shop.run("operations", "list", "-o", "name").stdout
+    assert "is not applied to demo" in shop.run("remove", "here", "--yes", expect=3).stderr
+    assert "is not applied to demo" in shop.run("rollback", "here", expect=3).stderr
     assert shop.run("operations", "list", "-o", "name").stdout == before
+
+
+def test_a_value_that_does_not_exist_is_answered_with_those_that_do(shop: Shop) -> None:
+    """In a parameter and in a document."""
+    told = shop.run("proxies", "list", "--state", "syncd", expect=3).stderr
+    assert "unknown value 'syncd': did you mean synced?" in told
+    told = shop.run("operations", "list", "--state", "qqq", expect=3).stderr
+    assert "unknown value 'qqq': there are accepted, queued, waiting, running" in told
+    wrong = "id: w\nintents: [{intent: mutual-tls, mode: qqq}]\n"
+    told = shop.run("validate", shop.write("value.yaml", wrong), expect=3).stderr
+    assert "unknown value 'qqq': there are strict, permissive" in told
+
+
+def test_filters_that_match_nothing_say_what_there_is(shop: Shop) -> None:
+    """Also where the list itself is empty, so that a misspelt mesh is not taken for one without drift."""
+    told = shop.run("drift", "list", "--mesh", "dmo")
+    assert told.stderr == "there is no mesh dmo. Did you mean demo?\n" and not told.stdout
+    assert "operation.failed or" in shop.run("events", "search", "--type", "operation.faild").stderr
+    assert "Did you mean proxy" in shop.run("events", "search", "--entity", "proxi").stderr
 
 
 def test_logs_come_from_a_worker_of_the_mesh(shop: Shop) -> None:

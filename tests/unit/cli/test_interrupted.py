@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from meshwright.ui_api.cli.client import contexts
+from meshwright.ui_api.cli.exits import Exit
 
 Server = Any
 Terminal = Any
@@ -59,3 +60,45 @@ def test_with_a_context_the_server_speaks_for_itself(server: Server, terminal: T
     server.on("GET /v1/meshes", server.problem("unauthenticated"))
     shown = terminal.run("meshes", "list", expect=3, MESHWRIGHT_TOKEN=None).stderr
     assert "context add" not in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["events search --limit 5000", "events search --limit 5000 -o json", "explain"],
+)
+def test_a_pipe_that_is_closed_early_ends_quietly(server: Server, tmp_path: Path, arguments: str) -> None:
+    """As with `| head`: exit code 141, and nothing on stderr."""
+    one = {"entity": "mesh", "entity_id": "m", "origin": "envoy", "data": {}, "time": "2026-01-01T00:00:00Z"}
+    many = [one | {"id": number, "type": "t" * 99} for number in range(3000)]
+    server.on("GET /v1/events", server.page(*many))
+    with subprocess.Popen(
+        [str(Path(sys.executable).with_name("meshwright")), *arguments.split()],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MESHWRIGHT_API_URL": server.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.wait(60) == Exit.CLOSED, process.stderr.read()
+        assert process.stderr.read() == ""
+
+
+def test_a_shell_completes_kinds_and_names(server: Server, terminal: Terminal) -> None:
+    """Of references, of arguments, and of options, by what the server has."""
+    server.on("GET /v1/meshes", server.page({"id": "demo"}, {"id": "prod"}))
+    server.on("GET /v1/connections", server.page({"id": "here"}))
+    for words, wanted in (
+        ("describe me", "mesh/"),
+        ("wait mesh/pr", "mesh/prod"),
+        ("describe meshes/pr", "meshes/prod"),
+        ("metrics de", "demo"),
+        ("connections show h", "here"),
+        ("meshes install new --connection h", "here"),
+        ("drift list --mesh p", "prod"),
+    ):
+        line = ["meshwright", *words.split()]
+        shown = terminal.run(
+            _MESHWRIGHT_COMPLETE="complete_bash", COMP_WORDS=" ".join(line), COMP_CWORD=str(len(line) - 1)
+        )
+        assert wanted in shown.stdout.split(), words

@@ -57,6 +57,8 @@ def test_a_part_of_each_document_is_printed(ready: Terminal, wanted: str, text: 
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
+        ("jsonpath={.id", "a brace has no other half"),
+        ("jsonpath={.id}}", "a brace has no other half"),
         ("jsonpath={[}", "is not a JSONPath"),
         ("jsonpath={range .items[*]}{.id}", "needs its {end}"),
         ("jsonpath={.id}{end}", "without its {range"),

@@ -9,6 +9,7 @@
     MW2013  plain connections are still served
     MW2017  there is no log here
     MW2018  there is no sidecar here to be asked
+    MW2019  a sidecar does not answer
 
 Those about designs are the kit's. Invariant: each code is made in one place.
 """
@@ -18,6 +19,8 @@ from collections.abc import Mapping
 from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core import kit
 from meshwright.schemas.errors import Failure
+
+_AGAIN_S = 5.0
 
 
 def rejected(statuses: Mapping[str, ProxyStatus]) -> kit.Reject:
@@ -53,6 +56,20 @@ def not_here(name: str) -> kit.Reject:
             cause="A worker asks only the sidecars that it starts itself; of others it knows what it sent them.",
             remedy="Ask a sidecar of another host itself, at its admin interface there.",
         )
+    )
+
+
+def silent(name: str) -> kit.Retry:
+    """The sidecar runs here, and its admin interface does not answer now."""
+    return kit.Retry(
+        _AGAIN_S,
+        Failure(
+            code="MW2019",
+            what=f"the sidecar {name} does not answer",
+            cause="It is starting, stopping, overloaded or frozen.",
+            remedy=f"`meshwright logs proxy/{name}` shows what it wrote.",
+            retryable=True,
+        ),
     )
 
 

@@ -223,6 +223,7 @@ def test_problems_that_name_places_say_so() -> None:
 
 async def test_a_name_that_cannot_be_one_is_reported_as_missing(harness: Harness) -> None:
     """A path with a name that nothing can have is 404 in words that people understand."""
-    for path in ("/v1/meshes/No-Such", "/v1/operations/nope"):
+    places = {"/v1/meshes/No-Such": "mesh", "/v1/operations/nope": "operation", "/v1/deadletters/no": "dead letter"}
+    for path, what in places.items():
         answer = await harness.admin.problem("GET", path, status=404, slug="not-found")
-        assert answer["detail"] == f"there is no resource {path.rpartition('/')[2]!r} in this workspace"
+        assert answer["detail"] == f"there is no {what} {path.rpartition('/')[2]!r} in this workspace"

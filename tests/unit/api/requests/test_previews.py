@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core.bus.client import serving
+from meshwright.schemas.errors import Failure
 from meshwright.ui_api.requests import previews
 
 Harness = Any
@@ -66,6 +68,65 @@ async def test_a_bus_that_is_away_is_no_missing_worker(harness: Harness, error: 
     harness.bus.failure = mwbus.BusUnavailable("no answer")
     result = await harness.admin.problem("POST", DIFF, BODY, status=503, slug="bus-unavailable")
     assert "meshwright-adapter" not in result["remedy"]
+
+
+class Reply(msgspec.Struct):
+    """What a worker sends back when it refuses."""
+
+    payload: bytes
+    headers: dict[str, str]
+
+
+def refusing(harness: Harness, code: str) -> None:
+    """From now on the worker refuses what it is asked."""
+    failure = Failure(code="T1", what="it does not answer", remedy="Look at its log.")
+
+    async def ask(*_: Any) -> Reply:
+        return Reply(msgspec.json.encode(failure), {"Nats-Service-Error-Code": code})
+
+    harness.bus.ask = ask
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/proxies/m1~~front/logs", None),
+        ("GET", "/v1/proxies/m1~~front/account", None),
+        ("GET", "/v1/workloads/m1~~process~front/logs", None),
+        ("GET", "/v1/meshes/m1/intents", None),
+        ("POST", "/v1/meshes/m1:import", {"id": "d"}),
+        ("POST", "/v1/meshes/m1:analyze", {}),
+        ("POST", DIFF, BODY),
+    ],
+)
+async def test_what_does_not_answer_is_unavailable_and_what_is_not_there_is_not(
+    harness: Harness, method: str, path: str, body: Any
+) -> None:
+    """A silent proxy, server or cluster is 503 with the worker's words, on every route that asks a worker; only what
+    the worker refuses for good says that the request is wrong, or that nothing is there.
+    """
+    harness.mesh()
+    refusing(harness, serving.DEPENDENCY)
+    told = await harness.admin.problem(method, path, body, status=503, slug="target-unavailable")
+    assert (told["detail"], told["remedy"]) == ("it does not answer", "Look at its log.")
+    refusing(harness, serving.UNPROCESSABLE)
+    gone = "/logs" in path or "/account" in path
+    status, slug = (404, "not-found") if gone else (422, "invalid-document")
+    await harness.admin.problem(method, path, body, status=status, slug=slug)
+
+
+@pytest.mark.parametrize("verb", ["apply", "remove", "rollback"])
+async def test_an_operation_waits_for_what_does_not_answer_and_is_refused_at_once_where_it_would_fail(
+    harness: Harness, verb: str
+) -> None:
+    """A design that is not applied, a revision that is not kept: no operation begins that can only fail."""
+    harness.mesh()
+    await harness.admin.put("/v1/designs/d", {"id": "d"})
+    body = {"mesh": "m1"} | ({"revision": 9} if verb == "rollback" else {})
+    refusing(harness, serving.UNPROCESSABLE)
+    await harness.admin.problem("POST", f"/v1/designs/d:{verb}", body, status=422, slug="invalid-document")
+    refusing(harness, serving.DEPENDENCY)
+    await harness.admin.post(f"/v1/designs/d:{verb}", body, expect=202)
 
 
 async def test_workers_that_nats_does_not_let_us_hear_are_not_called_dead(harness: Harness) -> None:

@@ -172,6 +172,14 @@ def test_a_name_that_does_not_exist_is_answered_with_what_is_near(server: Server
     assert "→ There are no designs." in terminal.run("designs", "show", "zzz", expect=3).stderr
     server.on("GET /v1/proxies", server.page(), server.page({"id": "a", "name": "front"}))
     assert "→ Did you mean front?" in terminal.run("proxies", "show", "frnt", expect=3).stderr
+    server.on("GET /v1/proxies", server.page(), server.page({"id": "a", "name": "front"}))
+    assert "→ There are: front." in terminal.run("proxies", "show", "zzz", expect=3).stderr
+    server.on("GET /v1/proxies", server.page(), server.page())
+    assert "→ There are no proxies." in terminal.run("proxies", "show", "zzz", expect=3).stderr
+    server.on("DELETE /v1/tokens/eyez", server.problem("not-found", instance="/v1/tokens/eyez"))
+    server.on("GET /v1/tokens", server.page({"id": "eyes"}))
+    told = terminal.run("tokens", "delete", "eyez", "--yes", "-o", "json", expect=3).stderr
+    assert json.loads(told)["remedy"] == "Did you mean eyes?"  # a program gets what a person reads
 
 
 @pytest.mark.parametrize(

@@ -72,15 +72,19 @@ def duration(text: str | float) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
-def moment(text: str) -> str:
-    """A time in the API's form: one in that form already, or that long ago, as `10m`. Raises BadParameter."""
+def moment(text: str, option: str = "--since") -> str:
+    """A time in the API's form: one in that form already, or that long ago, as `10m`.
+
+    Raises BadParameter about that option.
+    """
     with contextlib.suppress(ValueError):
         then = datetime.datetime.fromisoformat(text)
         return (then if then.tzinfo else then.astimezone()).isoformat()
     try:
         ago = float(text[:-1]) * 86_400 if text.endswith("d") else duration(text)
     except (ValueError, typer.BadParameter):
-        raise typer.BadParameter(f"{text!r} is no time: write 10m, 2h, 3d or 2026-11-23T21:00:00Z") from None
+        complaint = f"{text!r} is no time: write 10m, 2h, 3d or 2026-11-23T21:00:00Z"
+        raise typer.BadParameter(complaint, param_hint=repr(option)) from None
     then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=ago)
     return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -184,11 +188,12 @@ def entity(session: Session, collection: str, text: str, mesh: str = "") -> dict
         )
     where = f" in mesh {mesh}" if mesh else ""
     others, _ = session.api.list(collection, {"mesh": mesh, "namespace": namespace}, limit=200)
-    near = suggestions.near(text if "/" in text else name, [*map(full_name, others), *(one["name"] for one in others)])
+    known = [full_name(one) for one in others]
+    near = suggestions.near(text if "/" in text else name, [*known, *(one["name"] for one in others)])
     raise CommandFailed(
-        f"there is no {text} among the {what}{where}",
+        f"there is no {text!r} among the {what}{where}",
         code=Exit.REFUSED,
-        remedy=suggestions.did_you_mean(text, near) if near else f"`meshwright {what} list` shows the existing ones.",
+        remedy=suggestions.did_you_mean(text, near or known) or f"There are no {what}{where}.",
     )
 
 

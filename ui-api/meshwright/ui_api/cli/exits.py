@@ -21,6 +21,7 @@ class Exit(enum.IntEnum):
     STILL_RUNNING = 7
     FINDINGS = 8
     INTERRUPTED = 130
+    CLOSED = 141
 
 
 MEANINGS: dict[Exit, str] = {
@@ -34,6 +35,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.STILL_RUNNING: "--timeout passed while the operation still runs, or before what `wait` waits for",
     Exit.FINDINGS: "analyze has findings of the level that --fail-on names, or import --strict has left fields",
     Exit.INTERRUPTED: "Ctrl-C; the operation continues",
+    Exit.CLOSED: "who read the output has gone, as `| head` does; the operation continues",
 }
 
 

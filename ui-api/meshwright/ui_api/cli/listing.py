@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from meshwright.ui_api.cli import choices, suggestions
-from meshwright.ui_api.cli.client import naming
+from meshwright.ui_api.cli.client import naming, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit, RequestRefused
 from meshwright.ui_api.cli.render import formats
@@ -27,6 +27,13 @@ SortOption = Annotated[
     str, typer.Option("--sort-by", metavar="FIELD", help="As in name or certificate.not_after; -FIELD is descending.")
 ]
 WatchOption = Annotated[bool, typer.Option("--watch", "-w", help="Show changes as they happen, until Ctrl-C.")]
+_OWNERS = {
+    "mesh": paths.MESHES,
+    "design": paths.DESIGNS,
+    "connection": paths.CONNECTIONS,
+    "adapter": paths.ADAPTERS,
+}
+"""filters by the name of another resource, which may not exist"""
 _KNOWN = 500
 """how many documents are counted to say what there is"""
 
@@ -132,12 +139,24 @@ def _say_what_there_is(session: Session, listing: Listing, unselected: list[Docu
     items, _ = session.api.list(listing.path, limit=_KNOWN) if filters else (unselected, False)
     what = listing.path.rpartition("/")[2]
     if not items:
+        _say_what_is_not_there(session, listing, filters)
         return
     given = ", ".join(f"{name} {_text(value)}" for name, value in filters.items()) or "the selector"
     there = [f"{name} {text}" for name in filters or ("labels",) if (text := _values(items, name))]
     is_more = "; ".join(there) or f"{len(items)} {what} without this filter"
     session.output.say(f"nothing matches {given}. There are: {is_more}")
     listing.explained = True
+
+
+def _say_what_is_not_there(session: Session, listing: Listing, filters: dict[str, Any]) -> None:
+    """Of an empty collection: the meshes, designs … that filters name, and that do not exist."""
+    for name in filters.keys() & _OWNERS.keys():
+        owners, _ = session.api.list(_OWNERS[name], limit=_KNOWN)
+        known = [str(each["id"]) for each in owners]
+        if filters[name] not in known:
+            there = suggestions.did_you_mean(str(filters[name]), known) or f"There are no {_OWNERS[name][4:]}."
+            session.output.say(f"there is no {name} {_text(filters[name])}. {there}")
+            listing.explained = True
 
 
 def _values(items: list[Document], name: str) -> str:

@@ -58,8 +58,9 @@ def not_found(what: str, name: str, known: Sequence[str] = ()) -> Refusal:
     """The refusal for a resource that does not exist, or is not visible to the caller; `known` are the existing names
     that the caller may see.
     """
-    near = difflib.get_close_matches(name, known, 1, 0.6) or list(known[:_NAMED])
-    remedy = f"Did you mean {near[0]}?" if len(near) == 1 else f"There are: {', '.join(near)}." if near else ""
+    near = difflib.get_close_matches(name, known, 1, 0.6)
+    there = f"There are: {', '.join(known[:_NAMED])}." if known else ""
+    remedy = f"Did you mean {near[0]}?" if near else there
     return Refusal("not-found", f"there is no {what} {name!r} in this workspace", remedy=remedy)
 
 

@@ -95,7 +95,9 @@ def decode(parameters: QueryParams, kind: type[Q]) -> Q:
     except msgspec.ValidationError as error:
         complaint = strict.field_error(str(error))
         pointer = "#/query/" + complaint.pointer.removeprefix("#").strip("/")
+        name = next((each for each in fields if pointer == _place(each)), "")
         wrong = FieldError(detail=complaint.detail, pointer=pointer)
+        wrong = strict.with_choices(wrong, fields[name].type) if name else wrong
         raise Refusal("invalid-request", "the query string is not valid", errors=[wrong]) from error
     errors = [
         FieldError(detail=detail, pointer=_place(name))

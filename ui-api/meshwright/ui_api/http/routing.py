@@ -38,6 +38,7 @@ COMMAND: dict[str, Any] = {
         "adapter-unavailable",
         "adapter-failed",
         "adapter-slow",
+        "target-unavailable",
         "bus-unavailable",
         "idempotency-key-reused",
         "invalid-document",
@@ -57,6 +58,8 @@ _NAME = re.compile(whole(NAME_PATTERN))
 TOKEN_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
 """the pattern of a path parameter that is not always a name: any token that is valid in a subject"""
 _PLACES = re.compile(r"\{([a-z_]+)\}")
+_NOUNS = {"meshes": "mesh", "proxies": "proxy", "deadletters": "dead letter"}
+"""what a collection holds, where its name does not end in a plural s alone"""
 
 
 class NoBody(Model, frozen=True, kw_only=True):
@@ -211,7 +214,13 @@ def check_places(route: Route, request: Request) -> None:
     for place, pattern in route.patterns().items():
         value = str(request.path_params[place])
         if not _compiled(pattern).match(value):
-            raise not_found("resource" if place == "id" else place, value[:64])
+            raise not_found(_noun(route.path) if place == "id" else place, value[:64])
+
+
+def _noun(path: str) -> str:
+    """What the `{id}` of a path names: a mesh in `/v1/meshes/{id}`."""
+    collection = path.partition("/{id}")[0].rpartition("/")[2]
+    return _NOUNS.get(collection, collection.removesuffix("s"))
 
 
 def _check_headers(route: Route, request: Request) -> None:

@@ -4,7 +4,7 @@ Invariant: a read that MongoDB does not answer in time is a 503, never a guess; 
 so an unchanged one costs the reader nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -69,11 +69,13 @@ async def page(
     workspace: str = "",
     also: dict[str, Any] | None = None,
     shown: Callable[[Any], Any] = lambda document: document,
+    parent: Callable[[], Awaitable[object]] | None = None,
 ) -> Response:
     """A page of documents; empty entries of `where` do not filter.
 
     `order_by` is a field, with ` desc` behind it for the other direction. `also` is a condition of the store, `shown`
-    converts a document for the response.
+    converts a document for the response. `parent` is called where nothing is found, and raises Refusal when that of
+    which these are parts does not exist.
     """
     await settle(call, stream or kind.stream)
     search = call.query if isinstance(call.query, Search) else None
@@ -92,6 +94,8 @@ async def page(
         cursor=call.api.pages.read(call.query.page_token, scope),
         also=also,
     )
+    if parent is not None and not documents.items:
+        await parent()
     answer: dict[str, Any] = {
         "items": [shown(stored.document) for stored in documents.items],
         "next_page_token": call.api.pages.sign(documents.cursor, scope),

@@ -28,10 +28,27 @@ async def stored(call: Call[Any, Any], name: str, version: int = 0) -> Design:
         newest = await _numbered(call, name, version)
     newest = states.alive(newest)
     if newest is None or call.api.directory.is_older(call.workspace, newest):
-        raise not_found("version" if version else KIND, str(version) if version else name)
+        raise await no_version(call, name, version) if version else no_design(call, name)
     message = newest.message()
     assert isinstance(message, DesignWritten)
     return message.document
+
+
+def no_design(call: Call[Any, Any], name: str) -> Refusal:
+    """The refusal for a design that does not exist."""
+    return not_found(KIND, name, call.api.directory.designs(call.workspace))
+
+
+async def no_version(call: Call[Any, Any], name: str, version: int) -> Refusal:
+    """The refusal for a version that a design does not have, or for a design that does not exist.
+
+    Raises BusUnavailable.
+    """
+    newest = states.number(call, await states.newest(call.api.bus, call.workspace, KIND, name))
+    if not newest:
+        return no_design(call, name)
+    detail = f"there is no version {version} of design {name!r}"
+    return Refusal("not-found", detail, remedy=f"The newest is {newest}; a version that is a deletion holds nothing.")
 
 
 async def known(call: Call[Any, Any], name: str) -> None:
@@ -41,7 +58,7 @@ async def known(call: Call[Any, Any], name: str) -> None:
     """
     newest = await states.newest(call.api.bus, call.workspace, KIND, name)
     if newest is None or call.api.directory.is_older(call.workspace, newest):
-        raise not_found(KIND, name, call.api.directory.designs(call.workspace))
+        raise no_design(call, name)
 
 
 async def _numbered(call: Call[Any, Any], name: str, version: int) -> mwbus.Received | None:

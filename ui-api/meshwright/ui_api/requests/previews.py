@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from meshwright.core.bus.client import requesting
+from meshwright.core.bus.client import requesting, serving
 from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.designs import Preview
 from meshwright.schemas.errors import FieldError
@@ -22,7 +22,17 @@ PREVIEW_S = 21.0
 """time-out in seconds for a preview that a user requested; the worker stops a little earlier"""
 _BEFOREHAND_S = 5.0
 """time-out in seconds for a preview before an operation is accepted; the operation repeats the checks"""
-PROBLEMS = ("adapter-unavailable", "adapter-failed", "adapter-slow", "bus-unavailable", "invalid-document", "too-large")
+PROBLEMS = (
+    "adapter-unavailable",
+    "adapter-failed",
+    "adapter-slow",
+    "target-unavailable",
+    "bus-unavailable",
+    "invalid-document",
+    "too-large",
+)
+_UNDECIDED = ("adapter-slow", "target-unavailable", "too-large")
+"""refusals of a preview that leave open whether the operation would succeed, which waits for its target"""
 ENDPOINT = "preview"
 _DECODER = msgspec.json.Decoder(Preview)
 _INTENTS = msgspec.json.Decoder(MeshIntents)
@@ -74,6 +84,8 @@ def _refused(adapter: str, error: requesting.ServiceRefused) -> Refusal:
     match error.code:
         case "413":
             return Refusal("too-large", what, remedy="Ask about a smaller design, or apply it without a preview.")
+        case serving.DEPENDENCY:
+            return Refusal("target-unavailable", what, remedy=error.failure.remedy)
         case "503" | "504":
             return Refusal("adapter-slow", f"the {adapter} worker says: {what}")
         case code if code.startswith("5"):
@@ -90,7 +102,7 @@ async def check(api: Api, command: Command) -> None:
     try:
         result = await preview(api, command, _BEFOREHAND_S)
     except Refusal as refused:
-        if refused.slug in ("adapter-slow", "too-large"):
+        if refused.slug in _UNDECIDED:
             return
         raise
     refuse(result)

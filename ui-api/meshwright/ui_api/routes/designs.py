@@ -1,5 +1,6 @@
 """Designs: versioned documents on STATE; applying one is an operation."""
 
+import functools
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -10,7 +11,7 @@ from meshwright.schemas.base import Model, Name, Text
 from meshwright.schemas.designs import Design
 from meshwright.schemas.operations import ApplyDesign, Arguments, Operation, RemoveDesign, RollbackDesign
 from meshwright.ui_api.http import answers
-from meshwright.ui_api.http.problems import not_found
+from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.queries import Page, Read, Search, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import views
@@ -102,7 +103,10 @@ async def apply(call: Call[Apply, Write]) -> Response:
     **COMMAND,
 )
 async def remove(call: Call[OnMesh, Write]) -> Response:
-    """Undo everything on a mesh that the current release of a design applied."""
+    """Undo everything on a mesh that the current release of a design applied.
+
+    The adapter checks it first; what it refuses is refused here.
+    """
     return await _on_mesh(call, RemoveDesign(design=call.name()))
 
 
@@ -114,10 +118,10 @@ async def remove(call: Call[OnMesh, Write]) -> Response:
     query=Write,
     body=Rollback,
     answer=Operation,
-    **COMMAND,
+    **asking("unsupported-intent"),
 )
 async def rollback(call: Call[Rollback, Write]) -> Response:
-    """Apply an earlier revision of a design again."""
+    """Apply an earlier revision of a design again. The adapter checks it first; what it refuses is refused here."""
     return await _on_mesh(call, RollbackDesign(design=call.name(), revision=call.body.revision))
 
 
@@ -146,11 +150,12 @@ async def restore(call: Call[Restore, Write]) -> Response:
     role="viewer",
     query=Page,
     answer=views.listed(DesignVersion),
-    problems=_READ,
+    problems=(*_READ, "bus-unavailable"),
 )
 async def versions(call: Call[NoBody, Page]) -> Response:
     """The history of a design, newest first: who, when and why; a version without `design` is a deletion."""
-    return await views.page(call, kinds.DESIGN_VERSIONS, {"id": call.name()}, "version desc")
+    known = functools.partial(designs.known, call, call.name())
+    return await views.page(call, kinds.DESIGN_VERSIONS, {"id": call.name()}, "version desc", parent=known)
 
 
 @routes.add(
@@ -162,11 +167,17 @@ async def versions(call: Call[NoBody, Page]) -> Response:
     query=Read,
     answer=DesignVersion,
     headers=("ETag",),
-    problems=_READ,
+    problems=(*_READ, "bus-unavailable"),
 )
 async def version(call: Call[NoBody, Read]) -> Response:
     """Show one version of a design."""
-    return await views.one(call, kinds.DESIGN_VERSIONS, f"{call.name()}/{int(call.name('version'))}", "version")
+    number = int(call.name("version"))
+    try:
+        return await views.one(call, kinds.DESIGN_VERSIONS, f"{call.name()}/{number}", "version")
+    except Refusal as refused:
+        if refused.slug != "not-found":
+            raise
+        raise await designs.no_version(call, call.name(), number) from refused
 
 
 @routes.add(
@@ -187,7 +198,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     )
     newest_version = newest.items[0] if newest.items else None
     if newest_version is None or newest_version.document.design is None:
-        raise not_found(designs.KIND, call.name())
+        raise designs.no_design(call, call.name())
     response = views.shown(call, newest_version.document.design, newest_version.seq)
     response.headers[answers.VERSION] = str(newest_version.document.version)
     return response
@@ -235,8 +246,5 @@ async def delete(call: Call[NoBody, Write]) -> Response:
 @accepting.repeatable
 async def _on_mesh(call: Call[OnMesh, Write], arguments: Arguments) -> Response:
     await designs.known(call, call.name())
-    return await accepting.accept(
-        call,
-        call.body,
-        targets.request_for(targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh"), arguments),
-    )
+    target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
+    return await accepting.accept(call, call.body, targets.request_for(target, arguments, preview=True))

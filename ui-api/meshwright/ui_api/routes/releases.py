@@ -1,5 +1,7 @@
 """Releases: which revision of which design was applied to which mesh, by whom and why."""
 
+import functools
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -8,10 +10,11 @@ from starlette.responses import Response
 from meshwright.core.store import kinds, paging
 from meshwright.schemas.base import ULID_PATTERN, ServiceName
 from meshwright.schemas.designs import Release, ReleaseState
-from meshwright.ui_api.http.problems import invalid, not_found
+from meshwright.ui_api.http.problems import Refusal, invalid
 from meshwright.ui_api.http.queries import LARGEST_PAGE, Page, Read
 from meshwright.ui_api.http.routing import Call, NoBody, Routes
 from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests import designs
 
 routes = Routes("releases")
 _READ = ("store-unavailable", "not-yet-visible")
@@ -79,7 +82,7 @@ async def revision(call: Call[NoBody, OnMesh]) -> Response:
     )
     meshes = sorted({one.document.mesh for one in page.items})
     if not meshes:
-        raise not_found("release", f"{design} {number}")
+        raise Refusal("not-found", f"there is no revision {number} of design {design!r}{_on(call.query.mesh)}")
     if len(meshes) > 1:
         raise invalid(f"revision {number} of {design} is on {', '.join(meshes)}: choose one of them", "#/query/mesh")
     return views.shown(call, page.items[0].document, page.items[0].seq)
@@ -92,11 +95,11 @@ async def revision(call: Call[NoBody, OnMesh]) -> Response:
     role="viewer",
     query=ReleasePage,
     answer=views.listed(Release),
-    problems=_READ,
+    problems=(*_READ, "bus-unavailable"),
 )
 async def of_design(call: Call[NoBody, ReleasePage]) -> Response:
     """List the releases of a design."""
-    return await _page(call, call.name())
+    return await _page(call, call.name(), functools.partial(designs.known, call, call.name()))
 
 
 @routes.add(
@@ -115,7 +118,13 @@ async def show(call: Call[NoBody, Read]) -> Response:
     return await views.one(call, kinds.RELEASES, call.name(), "release")
 
 
-async def _page(call: Call[NoBody, ReleasePage], design: str) -> Response:
+def _on(mesh: str) -> str:
+    return f" on {mesh}" if mesh else ""
+
+
+async def _page(
+    call: Call[NoBody, ReleasePage], design: str, parent: Callable[[], Awaitable[object]] | None = None
+) -> Response:
     query = call.query
     where = {
         "design.id": design,
@@ -126,4 +135,4 @@ async def _page(call: Call[NoBody, ReleasePage], design: str) -> Response:
         "principal": query.principal,
     }
     also = paging.acting_on(query.service, "design") if query.service else None
-    return await views.page(call, kinds.RELEASES, where, query.order_by, also=also)
+    return await views.page(call, kinds.RELEASES, where, query.order_by, also=also, parent=parent)

@@ -4,6 +4,7 @@ Invariant: a secret leaves this process once, in the response that created it; i
 """
 
 import datetime
+import functools
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -254,13 +255,14 @@ async def replay(call: Call[Replay, Any]) -> Response:
     role="operator",
     query=DeliveryPage,
     answer=views.listed(Delivery),
-    problems=_READ,
+    problems=(*_READ, "bus-unavailable"),
 )
 async def deliveries(call: Call[NoBody, DeliveryPage]) -> Response:
     """List the result of each event for this webhook, newest first; kept as long as events are."""
     query = call.query
     where = {"webhook": call.name(), "state": query.state, "event": query.event}
-    return await views.page(call, kinds.DELIVERIES, where, query.order_by)
+    known = functools.partial(webhooks.current, call, call.name())
+    return await views.page(call, kinds.DELIVERIES, where, query.order_by, parent=known)
 
 
 async def _refuse_older(call: Call[Any, Any], event: int) -> None:

@@ -130,6 +130,7 @@ async def index(call: Call[NoBody, WorkloadPage]) -> Response:
 )
 async def of_mesh(call: Call[NoBody, WorkloadPage]) -> Response:
     """List the workloads of a mesh."""
+    targets.mesh(call.api, call.workspace, call.name())
     return await _workloads(call, call.name())
 
 

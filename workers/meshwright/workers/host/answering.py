@@ -14,7 +14,7 @@ import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
-from meshwright.core.bus.client.serving import Endpoint, Refusal
+from meshwright.core.bus.client.serving import DEPENDENCY, Endpoint, Refusal
 from meshwright.core.kit import analysis, structural
 from meshwright.core.kit.importing import CannotImport
 from meshwright.core.kit.lifecycle.releases import BUCKET, Releases
@@ -99,14 +99,14 @@ async def _detect(adapter: kit.Adapter, runtime: kit.Runtime, service: object, p
         raise Refusal(Failure(code="MW1024", what=f"the {adapter.name} adapter does not detect meshes"))
     try:
         async with asyncio.timeout(_DETECTED_S):
-            await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
-            return await kit.detect(
-                adapter.adoption, kit.ConnectionScope(runtime, service, asked.workspace, asked.connection)
-            )
-    except (kit.Reject, kit.Retry) as error:
-        raise Refusal(kit.as_failure(error)) from error
+            with _refusing():
+                await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
+                return await kit.detect(
+                    adapter.adoption, kit.ConnectionScope(runtime, service, asked.workspace, asked.connection)
+                )
     except TimeoutError as error:
-        raise Refusal(Failure(code="MW1025", what=f"it did not answer within {_DETECTED_S:g} s")) from error
+        silent = Failure(code="MW1025", what=f"it did not answer within {_DETECTED_S:g} s")
+        raise Refusal(silent, DEPENDENCY) from error
 
 
 async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> Analysis:
@@ -222,8 +222,10 @@ def _refusing() -> Iterator[None]:
     """Turns what the adapter rejects, or cannot do now, into a Refusal."""
     try:
         yield
-    except (kit.Reject, kit.Retry) as outcome:
+    except kit.Reject as outcome:
         raise Refusal(outcome.failure) from outcome
+    except kit.Retry as outcome:
+        raise Refusal(outcome.failure, DEPENDENCY) from outcome
 
 
 _ANSWERS: dict[str, Answer] = {

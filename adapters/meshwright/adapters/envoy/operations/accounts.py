@@ -18,7 +18,10 @@ _ANSWER_S = 10.0
 
 @adapter.proxy_account
 async def proxy_account(scope: kit.Scope, request: ProxyRequest) -> ProxyAccount:
-    """A sidecar's certificates and configuration. Raises kit.Reject when it does not run on this host."""
+    """A sidecar's certificates and configuration.
+
+    Raises kit.Reject when it does not run on this host, kit.Retry when it does not answer.
+    """
     plane: ControlPlane = scope.service
     state = plane.state(request.workspace, request.mesh)
     if state is None:
@@ -34,5 +37,7 @@ async def proxy_account(scope: kit.Scope, request: ProxyRequest) -> ProxyAccount
 
         try:
             return await envoys.account(get)
-        except httpx.HTTPError as error:
+        except httpx.ConnectError as error:  # it has no socket here: it runs on another host, or not at all
             raise failures.not_here(request.name) from error
+        except httpx.HTTPError as error:
+            raise failures.silent(request.name) from error

@@ -12,6 +12,8 @@ from meshwright.core import kit
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.references import ResourceRef
 
+_AGAIN_S = 5.0
+
 
 def several(mesh: str, namespaces: list[str]) -> kit.Reject:
     """Meshwright has not installed it, and there is more than one."""
@@ -45,6 +47,12 @@ def no_revision(revision: str, there: list[str]) -> kit.Reject:
 def unasked(place: str, because: str, remedy: str) -> kit.Reject:
     """What a proxy holds is not known."""
     return _reject("MW4015", f"the proxy of pod {place} cannot be asked what it holds: {because}", remedy=remedy)
+
+
+def silent(place: str, because: str, remedy: str) -> kit.Retry:
+    """The proxy that is asked does not answer now."""
+    what = f"the proxy of pod {place} does not answer: {because}"
+    return kit.Retry(_AGAIN_S, Failure(code="MW4015", what=what[:1500], remedy=remedy, retryable=True))
 
 
 def _reject(

@@ -25,7 +25,7 @@ _ANSWER_S = 4.0
 async def proxy_account(scope: kit.Scope, request: ProxyRequest) -> ProxyAccount:
     """The certificates and configuration of a sidecar, gateway or waypoint.
 
-    Raises kit.Reject where there is none in such a pod, or it does not answer, KubernetesError.
+    Raises kit.Reject where there is none in such a pod, kit.Retry where it does not answer, KubernetesError.
     """
     cluster = await clusters.clusters_of(scope.service).get(request.workspace, request.connection)
     return await ask(cluster, request.namespace, request.name)
@@ -54,4 +54,4 @@ async def ask(cluster: k8s.Cluster, namespace: str, name: str) -> ProxyAccount:
         raise failures.unasked(place, error.failure.what, remedy) from error
     except (k8s.Unavailable, k8s.Unreachable) as error:
         remedy = f"It may be starting, stopping or frozen: `meshwright logs proxy/{name}` shows what it wrote."
-        raise failures.unasked(place, error.failure.what, remedy) from error
+        raise failures.silent(place, error.failure.what, remedy) from error

@@ -32,7 +32,8 @@ class Slow(BusError):
 class ServiceRefused(BusError):
     """The worker refused the request; `failure` has the reason.
 
-    `code` is like an HTTP status: 422 refused, 413 the answer is too large, 500 a defect, 503 busy, 504 takes too long.
+    `code` is like an HTTP status: 422 refused, 424 what the worker must ask does not answer, 413 the answer is too
+    large, 500 a defect, 503 busy, 504 takes too long.
     """
 
     def __init__(self, code: str, failure: Failure) -> None:

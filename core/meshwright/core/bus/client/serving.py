@@ -26,6 +26,7 @@ from meshwright.schemas.errors import Failure
 
 log = logging.getLogger(__name__)
 Endpoint = Callable[[bytes], Awaitable[bytes]]
+UNPROCESSABLE, DEPENDENCY = "422", "424"
 _TIMEOUT = 20.0
 """seconds until a request times out, waiting included"""
 _LARGE = 8 * 1024
@@ -42,11 +43,16 @@ ENCODING, DEFLATE = "Content-Encoding", "deflate"
 
 
 class Refusal(Exception):
-    """An endpoint refuses a request; the caller gets the failure."""
+    """An endpoint refuses a request; the caller gets the failure.
 
-    def __init__(self, failure: Failure) -> None:
+    `code` is UNPROCESSABLE where another try would end the same way, or DEPENDENCY where a server, cluster or proxy
+    that must be asked does not answer now.
+    """
+
+    def __init__(self, failure: Failure, code: str = UNPROCESSABLE) -> None:
         super().__init__(failure.what)
         self.failure = failure
+        self.code = code
 
 
 @asynccontextmanager
@@ -103,7 +109,7 @@ class _Dispatcher:
                 answer = await endpoint(request.data)
             await self._respond(request, answer)
         except Refusal as refusal:
-            await _refuse(request, "422", refusal.failure)
+            await _refuse(request, refusal.code, refusal.failure)
         except nats.errors.Error as error:
             log.warning("an answer could not be sent: %r", error)
         except Exception as error:  # the caller gets a reason instead of a time-out, whatever failed

@@ -25,7 +25,13 @@ _NAMED = (
     paths.DESIGNS,
     paths.ADAPTERS,
     paths.WEBHOOKS,
+    paths.TOKENS,
+    paths.WORKSPACES,
 )
+_NUMBERED = (paths.OPERATIONS, paths.DEADLETTERS, paths.RELEASES)
+"""whose ids nobody misspells by a letter"""
+_WHOLE = (paths.TOKENS, paths.WORKSPACES)
+"""lists that are not paged"""
 _MOST = 500
 
 
@@ -51,14 +57,18 @@ def stranger(failure: CommandFailed, target: "Target") -> str:
 
 def meant(refused: RequestRefused, open_api: "Callable[[], Api]") -> str:
     """What to do about a resource that was not found; empty when nothing better is known."""
-    place = next((each for each in _NAMED if str(refused.problem.get("instance")).startswith(f"{each}/")), "")
+    asked = str(refused.problem.get("instance"))
+    place = next((each for each in (*_NAMED, *_NUMBERED) if asked.startswith(f"{each}/")), "")
     if refused.slug != "not-found" or not place or "did you mean" in refused.remedy.lower():
         return ""
-    rest = str(refused.problem["instance"]).removeprefix(f"{place}/")
+    rest = asked.removeprefix(f"{place}/")
     name = unquote(rest.partition("/")[0].partition(":")[0])
     what = place.rpartition("/")[2]
+    if place in _NUMBERED:
+        return f"`meshwright {what} list` shows them."
     with contextlib.suppress(CommandFailed):
-        entities, _ = open_api().list(place, limit=_MOST)
+        api = open_api()
+        entities = api.whole(place) if place in _WHOLE else api.list(place, limit=_MOST)[0]
         names = [str(one.get("name") or one["id"]) for one in entities]
         if not names:
             return f"There are no {what}."

@@ -21,8 +21,18 @@ WORKSPACES = "/v1/workspaces"
 TOKENS = "/v1/tokens"
 WEBHOOKS = "/v1/webhooks"
 EVENTS = "/v1/events"
+NAMED = {
+    "adapter": ADAPTERS,
+    "connection": CONNECTIONS,
+    "design": DESIGNS,
+    "mesh": MESHES,
+    "webhook": WEBHOOKS,
+    "workload": WORKLOADS,
+}
+"""parameters of commands by what they name, where a shell can complete them"""
 SESSION_CODES = "/v1/session-codes"
 
+SYSTEM = "/v1/system"
 REBUILD = "/v1/system/projection:rebuild"
 SET_ASIDE = "/v1/system/set-aside"
 WHO = "/v1/whoami"

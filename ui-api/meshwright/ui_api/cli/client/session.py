@@ -5,6 +5,7 @@ options are declared once, here; a command is a plain function of a Session and 
 imported only when a command first calls the server.
 """
 
+import copy
 import functools
 import inspect
 import os
@@ -17,7 +18,7 @@ import msgspec
 import typer
 
 from meshwright.core.telemetry import sanitizing
-from meshwright.ui_api.cli.client import contexts, naming
+from meshwright.ui_api.cli.client import contexts, naming, paths
 from meshwright.ui_api.cli.exits import CommandFailed, Exit, NotMeshwright, RequestRefused, Unreachable
 from meshwright.ui_api.cli.render import failures, formats
 from meshwright.ui_api.cli.render.formats import Chosen, Format
@@ -135,8 +136,36 @@ def command(group: typer.Typer, name: str, **settings: Any) -> Callable[[Callabl
     return register
 
 
+def _write_nowhere() -> None:
+    """Let what is still written to a closed pipe vanish, so that the end of the process does not stumble over it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def _completed(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The parameter, with completion by names where it is called after what it names and has none of its own."""
+    collection = paths.NAMED.get(parameter.name)
+    declared = next((each for each in getattr(parameter.annotation, "__metadata__", ()) if hasattr(each, "help")), None)
+    if collection is None or declared is None or declared.autocompletion is not None:
+        return parameter
+
+    def complete(incomplete: str) -> list[str]:
+        from meshwright.ui_api.cli import choices
+
+        return choices.names(collection, incomplete)
+
+    with_names = copy.copy(declared)
+    with_names.autocompletion = complete
+    kind = parameter.annotation.__origin__
+    return parameter.replace(annotation=Annotated[kind, with_names])
+
+
 def _with_options(function: Callable[..., None]) -> Callable[..., None]:
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    own = [_completed(each) for each in list(inspect.signature(function, eval_str=True).parameters.values())[1:]]
     own_names = {parameter.name for parameter in own}
     kind = inspect.Parameter.KEYWORD_ONLY
     common = [
@@ -169,6 +198,9 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(failure.code) from None
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
+        except BrokenPipeError:
+            _write_nowhere()
+            raise typer.Exit(Exit.CLOSED) from None
         finally:
             session.close()
 

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from meshwright.ui_api.cli import suggestions
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session, command
-from meshwright.ui_api.cli.exits import CommandFailed
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import views
 
@@ -65,8 +66,12 @@ def matrix(
     documents, _ = session.api.list(paths.ADAPTERS, limit=_MOST)
     known = [each for each in msgspec.convert(documents, list[Adapter]) if each.intents]
     if unknown := set(adapter or []) - {each.id for each in known}:
-        there = ", ".join(each.id for each in known) or "none"
-        raise CommandFailed(f"no adapter announces intents under {', '.join(sorted(unknown))} (there is: {there})")
+        first = sorted(unknown)[0]
+        raise CommandFailed(
+            f"there is no adapter {first!r} that announces intents",
+            code=Exit.REFUSED,
+            remedy=suggestions.did_you_mean(first, [each.id for each in known]),
+        )
     shown = [each for each in known if not adapter or each.id in adapter]
     rows = [{"adapter": each.id, "intents": msgspec.to_builtins(each.intents)} for each in shown]
     session.output.show(rows, intent_matrix.matrix(shown) if shown else views.adapters([]))

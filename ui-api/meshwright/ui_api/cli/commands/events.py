@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.ui_api.cli import choices
+from meshwright.ui_api.cli import choices, suggestions
 from meshwright.ui_api.cli.client import following, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import Exit
 from meshwright.ui_api.cli.render import history
 
+_DOMAIN = "dev.meshwright."
 group = typer.Typer(help="Events: follow them live, or search the log.", no_args_is_help=True)
 Types = Annotated[
     list[str] | None, typer.Option("--type", "-t", help="As in operation.failed, or a prefix; may be repeated.")
@@ -57,7 +58,8 @@ def search(
     """Search the event log; the newest is last."""
     params = {"type": _versions(_wire_names(type)), "entity": entity, "id": id, "text": text}
     params |= {"trace_id": trace}
-    params |= {name: choices.moment(text) for name, text in (("since", after), ("until", before)) if text}
+    span = (("since", "--after", after), ("until", "--before", before))
+    params |= {name: choices.moment(text, option) for name, option, text in span if text}
     items = choices.list_all(session, paths.EVENTS, params, limit)
     items.reverse()
     if not session.output.human:
@@ -66,7 +68,7 @@ def search(
     for one in items:
         session.output.out.print(history.event(one))
     if not items:
-        session.output.say("No event matches.")
+        session.output.say(f"No event matches. {_unknown(type, entity)}".rstrip())
 
 
 def follow(session: Session, params: dict[str, Any], since: str, count: int = 0) -> None:
@@ -99,10 +101,26 @@ def _newest_before(session: Session, since: str) -> str:
     return str(items[0]["id"]) if items else "0"
 
 
+def _unknown(types: list[str] | None, entities: list[str] | None) -> str:
+    """Which of these types and entities no event has, and what was perhaps meant."""
+    from meshwright.schemas.catalog import MESSAGE_TYPES
+
+    known = dict.fromkeys(each.wire.name.removeprefix(_DOMAIN).rpartition(".")[0] for each in MESSAGE_TYPES)
+    prefixes = dict.fromkeys(name.partition(".")[0] for name in known)
+    told = []
+    for what, given, words in (
+        ("type", [each.removeprefix(_DOMAIN) for each in types or []], [*prefixes, *known]),
+        ("entity", entities or [], prefixes),
+    ):
+        for each in given:
+            if not any(f"{name}.v1.".startswith(f"{each}.") for name in words):
+                told.append(f"No event has the {what} {each}. {suggestions.did_you_mean(each, words)}")
+    return " ".join(told)
+
+
 def _wire_names(types: list[str] | None) -> list[str] | None:
     """The wire names for short ones: `operation.failed` is dev.meshwright.operation.failed."""
-    domain = "dev.meshwright."
-    return [one if one.startswith(domain) else domain + one for one in types] if types else None
+    return [one if one.startswith(_DOMAIN) else _DOMAIN + one for one in types] if types else None
 
 
 def _versions(types: list[str] | None) -> list[str] | None:

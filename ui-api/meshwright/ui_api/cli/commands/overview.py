@@ -4,12 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.ui_api.cli import choices
+from meshwright.ui_api.cli import choices, suggestions
 from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.commands import refreshing
 from meshwright.ui_api.cli.commands.refreshing import EveryOption, WatchOption
 from meshwright.ui_api.cli.render.traffic import overview as rendered
+
+_MOST = 2000
+_FIELDS = {"service": ["service"], "namespace": ["namespace"], "version": ["version"], "source": ["service", "name"]}
+"""the fields of workloads that have what an option may name; a destination may be any host"""
 
 
 def overview(session: Session, watch: WatchOption = False, every: EveryOption = refreshing.EVERY) -> None:
@@ -46,7 +50,21 @@ def metrics(
     }
 
     def params() -> dict[str, Any]:
-        span = {name: choices.moment(text) for name, text in (("since", since), ("until", until)) if text}
+        span = {name: choices.moment(text, f"--{name}") for name, text in (("since", since), ("until", until)) if text}
         return {"points": points, **span, **{name: text for name, text in chosen.items() if text}}
 
+    if not watch:
+        _say_what_is_unknown(session, chosen)
     refreshing.show(session, path, params, rendered.series, watch=watch, every=every)
+
+
+def _say_what_is_unknown(session: Session, chosen: dict[str, str]) -> None:
+    """The services and namespaces that were named, and that no workload has."""
+    if not any(chosen.values()):
+        return
+    workloads, _ = session.api.list(paths.WORKLOADS, limit=_MOST)
+    for option, fields in _FIELDS.items():
+        name = chosen[option].rpartition("/")[2]
+        known = sorted({each[field] for each in workloads for field in fields if each[field]})
+        if name and known and len(workloads) < _MOST and name not in known:
+            session.output.say(f"no workload has the {option} {name}. {suggestions.did_you_mean(name, known)}")

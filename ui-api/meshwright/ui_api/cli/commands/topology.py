@@ -51,7 +51,7 @@ def topology(
 
     def params() -> dict[str, Any]:
         asked: dict[str, Any] = {
-            name: choices.moment(text) for name, text in (("since", since), ("until", until)) if text
+            name: choices.moment(text, f"--{name}") for name, text in (("since", since), ("until", until)) if text
         }
         asked |= {"group": group.value} if group else {}
         return asked | ({"expand": ",".join(expand)} if expand else {})

@@ -16,12 +16,21 @@ from meshwright.ui_api.cli.client import naming, paths, references, watching
 from meshwright.ui_api.cli.client.references import Reference
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.commands.describing import ResourceName
-from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.exits import CommandFailed, Exit, RequestRefused
 
 Document = dict[str, Any]
 Wanted = Callable[[Session, Document | None], bool]
-_READY = {"mesh": "state=ready", "proxy": "state=synced", "operation": "done=true", "design": "applied"}
-_PATIENCE = 300.0
+_READY = {
+    "mesh": "state=ready",
+    "proxy": "state=synced",
+    "operation": "done=true",
+    "design": "applied",
+    "release": "state=applied",
+    "webhook": "enabled=true",
+    "worker": "exists",
+    "deadletter": "exists",
+}
+_PATIENCE, _MOST = 300.0, 500
 
 
 def wait(
@@ -43,6 +52,7 @@ def wait(
     is_so = condition(reference.kind, wanted)
     deadline = time.monotonic() + timeout
     document: Document | None = None
+    told = False
     for seen in watching.changes(session, _entities(reference.kind), deadline=deadline):
         document = _present(session, reference, seen)
         if is_so(session, document):
@@ -51,6 +61,11 @@ def wait(
                 session.output.data(document)
             return
         _refuse_the_impossible(reference, document, wanted)
+        if document is None and not told:
+            session.output.say(
+                f"{reference} does not exist yet; waiting for it. {_perhaps(session, reference)}".rstrip()
+            )
+            told = True
     now = f"its state is {document['state']}" if document and document.get("state") else ""
     raise CommandFailed(
         f"{reference} is not yet as wanted: {wanted}",
@@ -69,6 +84,8 @@ def condition(kind: str, wanted: str) -> Wanted:
         return lambda session, document: document is not None and _applied(session, document)
     if text == "ready" and kind == "workload":
         return lambda session, document: document is not None and _proxies_synced(session, document)
+    if text == "ready" and kind == "adapter":
+        return lambda _, document: document is not None and bool(document.get("instances"))
     if text == "ready" and kind == "connection":
         text = "condition=Reachable"
     name, equals, value = text.partition("=")
@@ -108,9 +125,20 @@ def _present(session: Session, reference: Reference, seen: int) -> Document | No
 
 
 def _status(session: Session, kind: str, document: Document, wanted: str) -> str:
-    """The status of a condition."""
+    """The status of a condition, empty before one was observed. Raises CommandFailed where none will be."""
     if kind == "connection":
-        document = session.api.get(paths.one(paths.CONNECTIONS, document["id"], "/status"))
+        try:
+            document = session.api.get(paths.one(paths.CONNECTIONS, document["id"], "/status"))
+        except RequestRefused as refused:
+            if refused.slug != "not-found":
+                raise
+            if document["kind"] == "kubernetes":
+                return ""
+            raise CommandFailed(
+                f"connections of kind {document['kind']} are not watched, so {document['id']} has no conditions",
+                code=Exit.USAGE,
+                remedy=f"`meshwright connections test {document['id']}` tries it now.",
+            ) from refused
     conditions = document.get("conditions") or []
     return next((each["status"] for each in conditions if each["type"].lower() == wanted.lower()), "")
 
@@ -125,8 +153,24 @@ def _applied(session: Session, design: Document) -> bool:
     return bool(releases)
 
 
+def _perhaps(session: Session, reference: Reference) -> str:
+    """What was perhaps meant by a name that nothing has."""
+    if reference.kind in ("release", "worker", "operation", "deadletter"):
+        return ""
+    there, _ = session.api.list(reference.path, limit=_MOST)
+    near = suggestions.near(reference.name, map(choices.full_name, there))
+    return suggestions.did_you_mean(reference.name, near)
+
+
 def _refuse_the_impossible(reference: Reference, document: Document | None, wanted: str) -> None:
-    """An operation that has ended does not change any more."""
+    """An operation that has ended does not change any more, and no document gets another field."""
+    field = wanted.partition("=")[0].lstrip(".").partition(".")[0]
+    if document is not None and "=" in wanted and field != "condition" and field not in document:
+        raise CommandFailed(
+            f"a {reference.kind} has no field {field}",
+            code=Exit.USAGE,
+            remedy=suggestions.did_you_mean(field, document),
+        )
     if reference.kind == "operation" and document is not None and document.get("state") in TERMINAL_STATES:
         raise CommandFailed(
             f"{reference} has ended as {document['state']}, and can no longer be as wanted: {wanted}",

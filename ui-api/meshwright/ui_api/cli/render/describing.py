@@ -19,6 +19,7 @@ _SECTIONS: dict[str, tuple[str, Callable[[list[Document]], "RenderableType"]]] =
     "releases": ("releases", designs.releases),
     "drift": ("drift", designs.drift),
     "versions": ("versions", designs.versions),
+    "deliveries": ("deliveries", views.deliveries),
     "operations": ("newest operations", history.operations),
 }
 
@@ -54,4 +55,8 @@ def _document(kind: str, document: Document) -> "RenderableType":
             return meshes.proxy(document)
         case "operation":
             return history.operation(document)
+        case "adapter":
+            return views.adapter(document)
+        case "deadletter":
+            return history.dead_letter(document)
     return views.document(document)

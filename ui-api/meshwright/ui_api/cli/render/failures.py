@@ -37,7 +37,7 @@ def _for_programs(output: Output, failure: CommandFailed) -> None:
         "remedy": failure.remedy,
     }
     if isinstance(failure, RequestRefused):
-        document = failure.problem
+        document = {**failure.problem, "remedy": failure.remedy or failure.problem.get("remedy", "")}
     document = {**document, "exit_code": int(failure.code)}
     if output.format is Format.YAML:
         sys.stderr.write(as_yaml(document))

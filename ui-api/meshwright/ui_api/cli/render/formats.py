@@ -85,7 +85,7 @@ def _parsed(template: str) -> Iterator[tuple[str, str]]:
     end = 0
     for match in _PARTS.finditer(template):
         if match.start() > end:
-            yield "text", template[end : match.start()]
+            yield "text", _plain(template, end, match.start())
         inner = match[1].strip()
         if inner[:1] in ('"', "'"):
             yield "text", re.sub(r"\\[nt\\]", lambda escape: _ESCAPES[escape[0]], inner[1:-1])
@@ -97,7 +97,15 @@ def _parsed(template: str) -> Iterator[tuple[str, str]]:
             yield "path", inner
         end = match.end()
     if end < len(template):
-        yield "text", template[end:]
+        yield "text", _plain(template, end, len(template))
+
+
+def _plain(template: str, begin: int, end: int) -> str:
+    """The text between two expressions. Raises CommandFailed for a brace without its other half."""
+    text = template[begin:end]
+    if "{" in text or "}" in text:
+        raise _bad(template, "a brace has no other half")
+    return text
 
 
 def _rendered(parts: list[tuple[str, str]], value: Any) -> tuple[str, list[tuple[str, str]]]:

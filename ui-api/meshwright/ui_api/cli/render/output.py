@@ -43,6 +43,9 @@ def console(stream: IO[str], *, wide: bool = False) -> "Console":
         def print(self, *objects: Any, **settings: Any) -> None:
             super().print(*objects, **{"crop": False, **settings})
 
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # as from any other way to write; the command ends with its exit code
+
         def render(self, *arguments: Any, **more: Any) -> "Iterable[Segment]":
             for segment in super().render(*arguments, **more):
                 harmful = not segment.control and sanitizing.HIDDEN.search(segment.text)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from meshwright.ui_api.cli.choices import DesignName, MeshFilter, ReasonOption, ServiceFilter, YesOption
-from meshwright.ui_api.cli.client import paths, writing
+from meshwright.ui_api.cli.client import paths, references, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.commands.documents import importing
 from meshwright.ui_api.cli.exits import RequestRefused
@@ -105,10 +105,6 @@ def release(
     revision: Annotated[int | None, typer.Argument(min=1, help="As in `releases list`.")] = None,
     mesh: MeshFilter = "",
 ) -> None:
-    """Show a release with its design and inventory."""
-    if revision is None:
-        document = session.api.get(paths.one(paths.RELEASES, design))
-    else:
-        params = {"mesh": mesh} if mesh else None
-        document = session.api.get(paths.one(paths.DESIGNS, design, f"/releases/{revision}"), params)
+    """Show a release with its design and inventory: by default the newest of the design."""
+    document = references.release(session, design, str(revision or ""), mesh)
     session.output.show(document, views.document(document))
