@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from meshwright.core.telemetry import exporting
+from meshwright.core.telemetry import exporting, process
 from meshwright.core.telemetry.metrics import MEDIA_TYPE, Registry
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def _response(request: tuple[str, str], registry: Registry) -> bytes:
         return _whole("404 Not Found", "only /metrics is here\n")
     if method not in ("GET", "HEAD"):
         return _whole("405 Method Not Allowed", "only GET\n")
-    return _whole("200 OK", registry.text(), MEDIA_TYPE, body=method == "GET")
+    return _whole("200 OK", registry.text() + process.text(), MEDIA_TYPE, body=method == "GET")
 
 
 def _whole(status: str, text: str, media_type: str = "text/plain; charset=utf-8", *, body: bool = True) -> bytes:

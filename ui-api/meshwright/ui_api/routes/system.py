@@ -11,7 +11,7 @@ from starlette.responses import Response
 from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.core.store import kinds
-from meshwright.core.telemetry import metrics
+from meshwright.core.telemetry import metrics, process
 from meshwright.schemas import subjects
 from meshwright.schemas.access import Principal
 from meshwright.schemas.base import Model
@@ -122,7 +122,7 @@ async def show_metrics(call: Call[NoBody, NoQuery]) -> Response:
     with contextlib.suppress(mwbus.BusError, store.StoreError, TimeoutError):  # then what was measured last stays
         async with asyncio.timeout(_LOOK_S):
             await _measure(call.api)
-    return Response(call.api.meters.registry.text(), media_type=metrics.MEDIA_TYPE)
+    return Response(call.api.meters.registry.text() + process.text(), media_type=metrics.MEDIA_TYPE)
 
 
 @routes.add("GET", "/v1/whoami", "getPrincipal", role="viewer", answer=Principal)

@@ -68,6 +68,7 @@ async def _run(chosen: DiscoverySettings, wanted: selection.Wanted) -> None:
         "meshwright_discovery_objects_total", "Changes of objects that were published", "outcome"
     )
     async with mwbus.join(chosen, subjects.DISCOVERY) as bus:
+        bus.publisher.count_in(registry)
         connections = Connections(bus, [Kubernetes], sealer, rules)
         discovery = Discovery(bus, connections, running.instance(), wanted, published)
         async with endpoint.observed("meshwright-discovery", _VERSION, registry, chosen.metrics_listen):

@@ -96,6 +96,7 @@ async def run(name: str, chosen: HostSettings) -> None:
     who = f"adapter-{name.rpartition(':')[2]}"
     async with mwbus.join(chosen, who) as bus:
         registry = Registry()
+        bus.publisher.count_in(registry)
         ended = registry.counter("meshwright_operations_total", "Operations that ended here", "kind", "end")
         service = f"meshwright-adapter-{adapter.name}"
         async with endpoint.observed(service, adapter.version, registry, chosen.metrics_listen):

@@ -66,9 +66,11 @@ async def _run(chosen: NotifierSettings, poster: Poster, pauses: Schedule) -> No
     async def notify() -> None:
         await Subscriptions(bus, poster, pauses).run()
 
+    registry = Registry()
     async with (
         mwbus.join(chosen, "notifier") as bus,
-        endpoint.observed("meshwright-notifier", _VERSION, Registry(), chosen.metrics_listen),
+        endpoint.observed("meshwright-notifier", _VERSION, registry, chosen.metrics_listen),
     ):
+        bus.publisher.count_in(registry)
         await running.until_signalled(lambda: leases.hold(bus, LEASE, running.instance(), notify))
     log.info("the notifier has stopped")

@@ -49,10 +49,12 @@ def main() -> None:
 
 async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
+    registry = Registry()
     async with (
         mwbus.join(chosen, "scheduler") as bus,
-        endpoint.observed("meshwright-scheduler", _VERSION, Registry(), chosen.metrics_listen),
+        endpoint.observed("meshwright-scheduler", _VERSION, registry, chosen.metrics_listen),
     ):
+        bus.publisher.count_in(registry)
         await running.until_signalled(lambda: leases.hold(bus, LEASE, running.instance(), lambda: watch(bus)))
     log.info("the scheduler has stopped")
 

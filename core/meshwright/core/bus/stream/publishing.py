@@ -21,6 +21,7 @@ from meshwright.core.bus.client.nats_client import NatsClient
 from meshwright.core.bus.envelope import Envelope
 from meshwright.core.bus.errors import BusFull, BusUnavailable, Conflict, TooLarge
 from meshwright.core.telemetry import tracing
+from meshwright.core.telemetry.metrics import Counter, Registry
 from meshwright.schemas import catalog
 from meshwright.schemas.base import Message
 
@@ -59,6 +60,11 @@ class Publisher:
         self._client = client
         self.source = source
         self._unanswered: dict[str, tuple[float, int]] = {}
+        self._stored: Counter | None = None
+
+    def count_in(self, registry: Registry) -> None:
+        """From now on count the stored messages by their wire name, for Prometheus."""
+        self._stored = registry.counter("meshwright_published_total", "Messages that the bus has stored", "type")
 
     def unanswered(self, within: float) -> list[str]:
         """The kinds of subjects whose last publish on this connection got no ack in the last `within` seconds."""
@@ -86,7 +92,10 @@ class Publisher:
         Raises Conflict when `expected_last` is stale, TooLarge, BusFull, BusUnavailable when no ack came in time.
         """
         headers = self._headers(message, about, id or ids.fresh(), expected_last, kept, extensions or {})
-        return await self.store(subject, catalog.encode(message), headers, timeout)
+        ack = await self.store(subject, catalog.encode(message), headers, timeout)
+        if self._stored is not None:
+            self._stored.add(message.wire.name)
+        return ack
 
     async def publish_all(self, messages: Sequence[Outgoing], timeout: float = 10.0) -> list[int]:
         """Store all of them or none, in a stream that allows atomic batches; returns the sequence of each.

@@ -43,7 +43,7 @@ def describe(session: Session, resource: ResourceName, mesh: MeshFilter = "") ->
 
 def _related(session: Session, kind: str, document: Document) -> Document:
     """What belongs to a resource, by the name of its section."""
-    name = document["operation" if kind in _OF_OPERATION else "id"]
+    name = document["operation" if kind in ("release", "deadletter") else "id"]
     related = {
         title: session.api.list(path, params, limit=limit)[0]
         for title, (path, params, limit) in _sections(kind, document).items()
