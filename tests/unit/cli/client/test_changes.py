@@ -9,8 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.ui_api.cli import choices
-from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.client import paths, session
 from meshwright.ui_api.cli.render import previews
 from meshwright.ui_api.cli.render.output import console
 
@@ -153,9 +152,9 @@ def test_a_shell_is_never_kept_waiting_by_a_completion(server: Server, terminal:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        assert choices.names(paths.MESHES, "de") == ["demo", "deep"]
+        assert session.completions(paths.MESHES, "de") == ["demo", "deep"]
         for answer in (server.problem("unauthenticated"), (200, {"content-type": "text/html"}, b"hi"), lambda _: None):
             server.on("GET /v1/meshes", answer)
-            assert choices.names(paths.MESHES, "de") == []
+            assert session.completions(paths.MESHES, "de") == []
         patch.setenv("MESHWRIGHT_CONTEXT", "no-such")
-        assert choices.names(paths.MESHES, "de") == []
+        assert session.completions(paths.MESHES, "de") == []

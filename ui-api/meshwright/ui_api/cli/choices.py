@@ -9,57 +9,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshwright.core.telemetry import sanitizing
 from meshwright.schemas import ids
 from meshwright.schemas.base import seconds, service_parts
 from meshwright.ui_api.cli import suggestions
-from meshwright.ui_api.cli.client import paths
-from meshwright.ui_api.cli.client.session import Session
+from meshwright.ui_api.cli.client import naming, paths
+from meshwright.ui_api.cli.client.session import Session, completions
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 
 if TYPE_CHECKING:
     from meshwright.ui_api.cli.client import documents
 
 
-def full_name(entity: dict[str, Any]) -> str:
-    """The name of a document: its name or `namespace/name`, or else its id."""
-    name = str(entity.get("name") or entity["id"])
-    return f"{entity['namespace']}/{name}" if entity.get("namespace") else name
-
-
-def names(collection: str, incomplete: str) -> list[str]:
-    """Completions for a name; none when the server does not answer at once."""
-    from meshwright.ui_api.cli.client.session import Options
-
-    session = Session(Options(quiet=True))
-    try:
-        entities, _ = session.completing_api.list(collection, limit=200)
-        known = dict.fromkeys(map(full_name, entities))  # the same name may exist in several meshes
-        return [name for name in known if name.startswith(incomplete) and name == sanitizing.line(name)]
-    except CommandFailed:
-        return []
-    finally:
-        session.close()
-
-
 def _meshes(incomplete: str) -> list[str]:
-    return names(paths.MESHES, incomplete)
+    return completions(paths.MESHES, incomplete)
 
 
 def _designs(incomplete: str) -> list[str]:
-    return names(paths.DESIGNS, incomplete)
+    return completions(paths.DESIGNS, incomplete)
 
 
 def _workloads(incomplete: str) -> list[str]:
-    return names(paths.WORKLOADS, incomplete)
+    return completions(paths.WORKLOADS, incomplete)
 
 
 def _proxies(incomplete: str) -> list[str]:
-    return names(paths.PROXIES, incomplete)
+    return completions(paths.PROXIES, incomplete)
 
 
 def _operations(incomplete: str) -> list[str]:
-    return names(paths.OPERATIONS, incomplete)
+    return completions(paths.OPERATIONS, incomplete)
 
 
 def duration(text: str | float) -> float:
@@ -188,7 +166,7 @@ def entity(session: Session, collection: str, text: str, mesh: str = "") -> dict
         )
     where = f" in mesh {mesh}" if mesh else ""
     others, _ = session.api.list(collection, {"mesh": mesh, "namespace": namespace}, limit=200)
-    known = [full_name(one) for one in others]
+    known = [naming.full_name(one) for one in others]
     near = suggestions.near(text if "/" in text else name, [*known, *(one["name"] for one in others)])
     raise CommandFailed(
         f"there is no {text!r} among the {what}{where}",

@@ -35,6 +35,12 @@ _WHOLE = (paths.TOKENS, paths.WORKSPACES)
 _MOST = 500
 
 
+def full_name(entity: dict[str, Any]) -> str:
+    """The name of a document: its name or `namespace/name`, or else its id."""
+    name = str(entity.get("name") or entity["id"])
+    return f"{entity['namespace']}/{name}" if entity.get("namespace") else name
+
+
 def field(document: Any, path: str) -> Any:
     """The value at a dotted path, or None."""
     for part in path.split("."):

@@ -11,8 +11,8 @@ import msgspec
 
 from meshwright.schemas.base import ULID_PATTERN
 from meshwright.ui_api.cli import choices, suggestions
-from meshwright.ui_api.cli.client import paths
-from meshwright.ui_api.cli.client.session import Session
+from meshwright.ui_api.cli.client import naming, paths
+from meshwright.ui_api.cli.client.session import Session, completions
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 
 Document = dict[str, Any]
@@ -115,7 +115,7 @@ def complete(incomplete: str) -> list[str]:
     singular = _PLURALS.get(kind, kind.removesuffix("s"))
     if singular == "worker" or singular not in COLLECTIONS:
         return []
-    return [f"{kind}/{name}" for name in choices.names(COLLECTIONS[singular], begin)]
+    return [f"{kind}/{name}" for name in completions(COLLECTIONS[singular], begin)]
 
 
 def breadcrumbs(kind: str, document: Document) -> list[str]:
@@ -126,5 +126,5 @@ def breadcrumbs(kind: str, document: Document) -> list[str]:
         parents.append(f"workload/{document['workload'].rpartition('~')[2]}")
     if kind == "release":
         parents.append(f"design/{document['design']['id']}")
-    own = str(document["operation"]) if kind == "deadletter" else choices.full_name(document)
+    own = str(document["operation"]) if kind == "deadletter" else naming.full_name(document)
     return [*parents, f"{kind}/{own}"]

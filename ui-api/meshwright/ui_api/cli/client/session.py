@@ -154,14 +154,25 @@ def _completed(parameter: inspect.Parameter) -> inspect.Parameter:
         return parameter
 
     def complete(incomplete: str) -> list[str]:
-        from meshwright.ui_api.cli import choices
-
-        return choices.names(collection, incomplete)
+        return completions(collection, incomplete)
 
     with_names = copy.copy(declared)
     with_names.autocompletion = complete
     kind = parameter.annotation.__origin__
     return parameter.replace(annotation=Annotated[kind, with_names])
+
+
+def completions(collection: str, incomplete: str) -> list[str]:
+    """Completions for a name; none when the server does not answer at once."""
+    session = Session(Options(quiet=True))
+    try:
+        entities, _ = session.completing_api.list(collection, limit=200)
+        known = dict.fromkeys(map(naming.full_name, entities))  # the same name may exist in several meshes
+        return [name for name in known if name.startswith(incomplete) and name == sanitizing.line(name)]
+    except CommandFailed:
+        return []
+    finally:
+        session.close()
 
 
 def _with_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import ReasonOption, TimeoutOption, WaitOption, YesOption
 from meshwright.ui_api.cli.client import paths, writing
-from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.client.session import Session, command, completions
 from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import history, live
 
@@ -15,7 +14,7 @@ group = typer.Typer(help="Dead letters: commands that could not be executed.", n
 
 
 def _letters(incomplete: str) -> list[str]:
-    return choices.names(paths.DEADLETTERS, incomplete)
+    return completions(paths.DEADLETTERS, incomplete)
 
 
 LetterId = Annotated[

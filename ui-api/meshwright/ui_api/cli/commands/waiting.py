@@ -158,7 +158,7 @@ def _perhaps(session: Session, reference: Reference) -> str:
     if reference.kind in ("release", "worker", "operation", "deadletter"):
         return ""
     there, _ = session.api.list(reference.path, limit=_MOST)
-    near = suggestions.near(reference.name, map(choices.full_name, there))
+    near = suggestions.near(reference.name, map(naming.full_name, there))
     return suggestions.did_you_mean(reference.name, near)
 
 

@@ -19,7 +19,7 @@ from meshwright.ui_api.cli.choices import (
     WorkloadNames,
     YesOption,
 )
-from meshwright.ui_api.cli.client import documents, paths
+from meshwright.ui_api.cli.client import documents, naming, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.listing import Listing, lists
@@ -133,7 +133,7 @@ def withdraw(
         return
     entities = [choices.entity(session, paths.WORKLOADS, name, mesh) for name in workloads or []]
     meshes = ", ".join(dict.fromkeys(one["mesh"] for one in entities))
-    session.confirm(f"Withdraw {', '.join(map(choices.full_name, entities))} from mesh {meshes}?", yes=yes or dry_run)
+    session.confirm(f"Withdraw {', '.join(map(naming.full_name, entities))} from mesh {meshes}?", yes=yes or dry_run)
     for one in entities:
         path = paths.one(paths.WORKLOADS, one["id"])
         if dry_run:
