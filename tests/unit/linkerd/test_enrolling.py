@@ -21,15 +21,15 @@ def test_after_a_change_new_pods_take_part_as_asked_and_a_second_change_is_none(
     """For each value that there may be, on the namespace and on the pods."""
     for joined, space, own in itertools.product((True, False), _VALUES, _VALUES):
         namespace, pods = _marked(space), _marked(own)
-        after = _with(namespace, enrolling.of_namespace(namespace, joined=joined))
+        after = _with(namespace, enrolling.INJECTION.of_namespace(namespace, joined=joined))
         assert observing.is_injected({}, after) is joined
-        assert enrolling.of_namespace(after, joined=joined) == {}
-        alone = _with(pods, enrolling.of_pods(pods, namespace, joined=joined))
+        assert enrolling.INJECTION.of_namespace(after, joined=joined) == {}
+        alone = _with(pods, enrolling.INJECTION.of_pods(pods, namespace, joined=joined))
         assert observing.is_injected(alone, namespace) is joined
-        assert enrolling.of_pods(alone, namespace, joined=joined) == {}
+        assert enrolling.INJECTION.of_pods(alone, namespace, joined=joined) == {}
 
 
 def test_what_takes_part_in_its_own_way_stays_so() -> None:
     """An ingress controller has a value of its own, which is not overwritten."""
-    assert enrolling.of_namespace(_marked("ingress"), joined=True) == {}
-    assert enrolling.of_pods(_marked("ingress"), {}, joined=True) == {}
+    assert enrolling.INJECTION.of_namespace(_marked("ingress"), joined=True) == {}
+    assert enrolling.INJECTION.of_pods(_marked("ingress"), {}, joined=True) == {}

@@ -5,5 +5,17 @@ Invariant: this package holds knowledge of Kuma only; reading, applying, diffing
 
 from meshwright.adapters.kuma import adopting, intents, live, reading, status
 from meshwright.adapters.kuma.adapter import adapter
+from meshwright.adapters.kuma.operations import enrolling, installing, previews, uninstalling
 
-__all__ = ["adapter", "adopting", "intents", "live", "reading", "status"]
+__all__ = [
+    "adapter",
+    "adopting",
+    "enrolling",
+    "installing",
+    "intents",
+    "live",
+    "previews",
+    "reading",
+    "status",
+    "uninstalling",
+]

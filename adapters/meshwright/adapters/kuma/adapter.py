@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 
 from meshwright.adapters.kuma import connecting
+from meshwright.adapters.kuma.installation.charts import SCHEMA
+from meshwright.adapters.kuma.installation.options import Options
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes import Clusters, KubernetesTarget
 from meshwright.schemas.connections import Kubernetes
@@ -12,11 +14,13 @@ adapter = kit.Adapter(
     meshes=["kuma"],
     contract=2,
     version="0.1.0",
+    settings=Options,
     target=KubernetesTarget,
     namespaces=True,
     connections=[Kubernetes],
     rights=connecting.RIGHTS,
     proofs=kit.proofs(__package__),
+    values=SCHEMA,
 )
 
 adapter.connection_test(connecting.test)

@@ -25,6 +25,8 @@ class Seen(Model, frozen=True, kw_only=True):
     name: str
     mesh: str = words.DEFAULT_MESH
     gateway: bool = False
+    workload: str = ""
+    """the id of its workload, as far as it is known"""
     insight: Body = {}
 
 
@@ -61,15 +63,13 @@ def certificate_end(insight: Body) -> datetime.datetime | None:
         return None
 
 
-def proxies(mesh: str, seen: Iterable[Seen], spiffe_ids: dict[tuple[str, str], str] | None = None) -> list[Proxy]:
+def proxies(mesh: str, seen: Iterable[Seen]) -> list[Proxy]:
     """The same as Meshwright tells them; `mesh` is its name of the mesh."""
     now = datetime.datetime.now(datetime.UTC)
-    ids = spiffe_ids or {}
-    told = [_proxy(mesh, each, ids.get((each.namespace, each.name), ""), now) for each in seen]
-    return sorted(told, key=lambda each: (each.namespace, each.name))
+    return sorted((_proxy(mesh, each, now) for each in seen), key=lambda each: (each.namespace, each.name))
 
 
-def _proxy(mesh: str, seen: Seen, spiffe_id: str, now: datetime.datetime) -> Proxy:
+def _proxy(mesh: str, seen: Seen, now: datetime.datetime) -> Proxy:
     types = sync(seen.insight)
     state, error = _state(seen.insight, types)
     end = certificate_end(seen.insight)
@@ -78,13 +78,14 @@ def _proxy(mesh: str, seen: Seen, spiffe_id: str, now: datetime.datetime) -> Pro
         mesh=mesh,
         namespace=seen.namespace,
         name=seen.name,
+        workload=seen.workload or None,
         mode="gateway" if seen.gateway else "sidecar",
         control_plane=str(latest(seen.insight).get("controlPlaneInstanceId") or ""),
         version=version(seen.insight),
         state=state,
         error=error,
         sync=types,
-        certificate=Certificate(spiffe_id=spiffe_id, serial="", not_after=end) if end else None,
+        certificate=Certificate(spiffe_id="", serial="", not_after=end) if end else None,
         observed_at=now,
     )
 

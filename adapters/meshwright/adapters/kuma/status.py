@@ -16,13 +16,15 @@ from meshwright.adapters.kuma.insights import Seen
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import listing
-from meshwright.core.kit.kubernetes.facts.pods import container_of, ended
+from meshwright.core.kit.kubernetes.facts import members
+from meshwright.core.kit.kubernetes.facts.pods import container_of, controller_of, ended
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.core.kit.kubernetes.listing import Wanted
 from meshwright.schemas.meshes import Condition, Mesh
-from meshwright.schemas.workloads import Proxy
+from meshwright.schemas.workloads import Proxy, Workload, workload_id
 
 _DATAPLANES, _INSIGHTS = Wanted(words.GROUP, "Dataplane"), Wanted(words.GROUP, "DataplaneInsight")
+_PODS, _SERVICES = Wanted("", "Pod"), Wanted("", "Service")
 
 
 @adapter.status
@@ -33,11 +35,12 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
     cluster = await k8s.cluster_of(scope)
     plane = own(await detect(cluster), record)
     name = mesh_name(record)
-    there, looked = await _data_plane(cluster, mesh.mesh, name, plane) if plane else ([], [])
+    there, meshed, looked = await _data_plane(cluster, mesh, name, plane) if plane else ([], [], [])
     told = [*(plane.conditions if plane else [_gone(record)]), *looked]
     return kit.MeshStatus(
-        mesh=observed(mesh, scope.runtime.adapter, plane, record, told, there),
+        mesh=observed(mesh, scope.runtime.adapter, plane, record, told, there, meshed),
         proxies=there,
+        workloads=meshed,
         details={"detected": msgspec.to_builtins(plane), "kuma_mesh": name},
     )
 
@@ -67,6 +70,7 @@ def observed(
     record: Installation | None,
     told: Sequence[Condition],
     there: Sequence[Proxy],
+    meshed: Sequence[Workload],
 ) -> Mesh:
     """A mesh as users see it."""
     return Mesh(
@@ -80,28 +84,44 @@ def observed(
         installer=record.installer if record else plane.installer if plane else "",
         state="ready" if detecting.is_well(told) else "degraded",
         conditions=list(told),
-        workloads=len({each.workload for each in there if each.workload}),
+        workloads=len(meshed),
         proxies=sum(each.state != "disconnected" for each in there),
         observed_at=datetime.datetime.now(datetime.UTC),
     )
 
 
 async def _data_plane(
-    cluster: k8s.Cluster, mesh: str, name: str, found: Detected
-) -> tuple[list[Proxy], list[Condition]]:
-    places = [Wanted("", "Pod", each) for each in found.enrolled]
-    lists = await listing.together(cluster, [_DATAPLANES, _INSIGHTS, *places])
-    there = insights.proxies(mesh, seen(lists[_DATAPLANES], lists[_INSIGHTS], name))
-    pods = [body for each in places for body in lists[each]]
+    cluster: k8s.Cluster, mesh: kit.MeshRef, name: str, found: Detected
+) -> tuple[list[Proxy], list[Workload], list[Condition]]:
+    lists = await listing.together(cluster, [_DATAPLANES, _INSIGHTS, _PODS, _SERVICES])
+    known = seen(lists[_DATAPLANES], lists[_INSIGHTS], name)
+    places = {(each.namespace, each.name) for each in known}
+    meshed = [each for each in lists[_PODS] if (k8s.namespace_of(each), k8s.name_of(each)) in places]
+    ids = {(k8s.namespace_of(each), k8s.name_of(each)): _workload(mesh.mesh, each) for each in meshed}
+    placed = [msgspec.structs.replace(each, workload=ids.get((each.namespace, each.name), "")) for each in known]
+    there = insights.proxies(mesh.mesh, placed)
     without = sorted(
         f"{k8s.namespace_of(each)}/{k8s.name_of(each)}"
-        for each in pods
-        if container_of(each, words.SIDECAR) is None
-        and not ended(each)
-        and not k8s.at(each, "spec", "hostNetwork")
-        and k8s.labels_of(each).get(words.INJECTION) != "disabled"
+        for each in lists[_PODS]
+        if k8s.namespace_of(each) in found.enrolled and _is_bare(each)
     )
-    return there, checks.proxies(there, without, found.plane.release)
+    told = checks.proxies(there, without, found.plane.release)
+    return there, members(mesh, meshed, lists[_SERVICES]), told
+
+
+def _workload(mesh: str, pod: detecting.Body) -> str:
+    kind, name = controller_of(pod)
+    return workload_id(mesh, k8s.namespace_of(pod), kind, name) if kind else ""
+
+
+def _is_bare(pod: detecting.Body) -> bool:
+    """Whether a pod of an enrolled namespace was to have a proxy and has none."""
+    return (
+        container_of(pod, words.SIDECAR) is None
+        and not ended(pod)
+        and not k8s.at(pod, "spec", "hostNetwork")
+        and k8s.labels_of(pod).get(words.INJECTION) != "disabled"
+    )
 
 
 def seen(dataplanes: Sequence[detecting.Body], known: Sequence[detecting.Body], name: str) -> list[Seen]:

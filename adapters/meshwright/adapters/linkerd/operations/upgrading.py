@@ -15,13 +15,14 @@ from meshwright.adapters.linkerd.adapter import adapter
 from meshwright.adapters.linkerd.installation import charts
 from meshwright.adapters.linkerd.installation.charts import InstallSpec
 from meshwright.adapters.linkerd.operations.installing import bring, check, check_skew, value_problems, version_problems
-from meshwright.adapters.linkerd.operations.places import Change, Place, new, outcome
+from meshwright.adapters.linkerd.operations.places import Place, new, outcome
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import listing
 from meshwright.core.kit.kubernetes.facts.pods import container_of, ended
 from meshwright.core.kit.kubernetes.installing import authorities, failures
 from meshwright.core.kit.kubernetes.installing.authorities import Authorities, Authority
+from meshwright.core.kit.kubernetes.installing.certified import Change
 from meshwright.core.kit.kubernetes.installing.components import merged
 from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.errors import FieldError

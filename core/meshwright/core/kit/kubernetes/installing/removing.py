@@ -4,16 +4,21 @@ Invariant: definitions go only as far as was asked for, and take nobody's object
 too; a namespace stays where others have something in it. What a step has removed can be brought back by its target.
 """
 
-from collections.abc import Awaitable, Callable
+import functools
+from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import listing
+from meshwright.core.kit.kubernetes.enrolment import marking
+from meshwright.core.kit.kubernetes.enrolment.plans import Part
+from meshwright.core.kit.kubernetes.facts.pods import container_of, ended
 from meshwright.core.kit.kubernetes.installing import failures
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installed
 from meshwright.core.kit.kubernetes.installing.places import Place
+from meshwright.core.kit.kubernetes.objects import marks_of
 from meshwright.core.kit.kubernetes.target import occupants
 from meshwright.core.kit.kubernetes.target.ownership import CREATED_BY
 from meshwright.schemas.base import Model
@@ -35,6 +40,36 @@ async def check_designs(ctx: kit.Context) -> None:
     """Raises Reject where designs are applied to the mesh."""
     if designs := await kit.applied_designs(ctx.runtime, ctx.command.workspace, ctx.command.mesh):
         raise failures.designs_applied(ctx.command.mesh, designs)
+
+
+async def release_namespaces(place: Place, part: Part, mark: str, injected: Collection[str]) -> None:
+    """Take a mark off that would have pods wait for an injector that is gone, as steps."""
+
+    async def look() -> dict[str, str]:
+        spaces = await listing.listed(await place.cluster(), "", "Namespace")
+        marks = {k8s.name_of(each): marks_of(each, part).get(mark, "") for each in spaces}
+        return {name: value for name, value in marks.items() if value in injected}
+
+    async def put(*, back: bool) -> None:
+        for name, value in enrolled.items():
+            ref = ResourceRef(kind="Namespace", name=name)
+            changes = {part: {mark: value if back else None}}
+            await marking.put(await place.cluster(), ref, **{"labels": {}, **changes})
+
+    enrolled: dict[str, str] = await place.ctx.patient_step("find-namespaces", look, result=dict[str, str])
+    if enrolled:
+        await place.ctx.progress(f"withdrawing the namespaces {', '.join(sorted(enrolled))}")
+        release, restore = functools.partial(put, back=False), functools.partial(put, back=True)
+        await place.ctx.patient_step("release-namespaces", release, undo=restore)
+
+
+async def proxies_left(place: Place, container: str) -> dict[str, int]:
+    """How many pods of each namespace still have a proxy in a container of this name. Raises KubernetesError."""
+    counts: dict[str, int] = {}
+    for pod in await listing.listed(await place.cluster(), "", "Pod"):
+        if container_of(pod, container) and not ended(pod):
+            counts[k8s.namespace_of(pod)] = counts.get(k8s.namespace_of(pod), 0) + 1
+    return counts
 
 
 async def remove_charts(place: Place, record: Installation) -> int:

@@ -1,0 +1,90 @@
+"""A mesh that is installed with certificates which Meshwright makes: stored, written as secrets, and taken back.
+
+Problem: a private key is no value of a chart, since whatever asks for an operation is stored as it is sent. Invariant:
+a secret is written as this mesh alone, from the authority as it is stored; what an operation has changed of either is
+taken back with it.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.installing import places
+from meshwright.core.kit.kubernetes.installing.authorities import Authorities, Authority
+
+Body = dict[str, Any]
+Change: TypeAlias = Callable[[Authority | None], Authority]
+
+
+class CertifiedPlace(places.Place, frozen=True):
+    """One mesh as an operation sees it; an adapter says which `secrets` its chart finds there."""
+
+    def secrets(self, namespace: str, authority: Authority) -> list[Body]:
+        """The secrets of the certificates."""
+        raise NotImplementedError
+
+    @property
+    def operation(self) -> str:
+        """The operation that it is seen by."""
+        return self.ctx.command.operation
+
+    async def authority(self, change: Change) -> Authority:
+        """The certificates as this operation leaves them, stored as a step. Raises what `change` raises."""
+        kept = await Authorities.open(self.ctx.runtime)
+
+        async def changed() -> None:
+            if not await kept.written(self.mesh, self.operation):
+                before = await kept.get(self.mesh)
+                after = change(before)
+                if after != before:
+                    await kept.write(self.mesh, after, self.operation)
+
+        async def unchanged() -> None:
+            await kept.take_back(self.mesh, self.operation)
+
+        await self.ctx.patient_step("certificates", changed, undo=unchanged)
+        result = await kept.get(self.mesh)
+        assert result is not None  # the step before has stored it
+        return result
+
+    async def forget_authority(self) -> None:
+        """Forget the certificates, as a step."""
+        kept = await Authorities.open(self.ctx.runtime)
+        await self.ctx.patient_step(
+            "forget-certificates",
+            functools.partial(kept.forget, self.mesh, self.operation),
+            undo=functools.partial(kept.take_back, self.mesh, self.operation),
+        )
+
+    async def write_secrets(self, namespace: str) -> None:
+        """Bring the secrets that the chart finds there, as a step."""
+
+        async def unput() -> None:
+            """The step of the certificates is undone after this one, so that they are taken back here already."""
+            if self.record is None:
+                await self.delete_secrets(namespace)
+            else:
+                await (await Authorities.open(self.ctx.runtime)).take_back(self.mesh, self.operation)
+                await self.put_secrets(namespace)
+
+        await self.ctx.patient_step("secrets", functools.partial(self.put_secrets, namespace), undo=unput)
+
+    async def put_secrets(self, namespace: str) -> None:
+        """Write the secrets of the certificates as they are stored."""
+        cluster, owner = await self.cluster(), k8s.manager_of(self.mesh, "certificates")
+        for body in await self._stored(namespace):
+            await cluster.apply(body, owner=owner)
+
+    async def delete_secrets(self, namespace: str) -> None:
+        """Remove them, those alone that this mesh has written."""
+        cluster, owner = await self.cluster(), k8s.manager_of(self.mesh, "certificates")
+        for body in await self._stored(namespace):
+            live = await cluster.find(k8s.reference_of(body))
+            managers = {str(each.get("manager")) for each in k8s.at(live, "metadata", "managedFields") or []}
+            if live and owner in managers:
+                await cluster.delete(k8s.reference_of(body), uid=str(live["metadata"]["uid"]))
+
+    async def _stored(self, namespace: str) -> list[Body]:
+        authority = await (await Authorities.open(self.ctx.runtime)).get(self.mesh)
+        return self.secrets(namespace, authority) if authority else []
