@@ -152,7 +152,7 @@ def _shop() -> list[dict[str, Any]]:
     """A namespace with services and their versions."""
     made: list[dict[str, Any]] = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SHOP}}]
     for service, versions in _SERVICES.items():
-        spec = {"selector": {"app": service}, "ports": [{"name": "http", "port": 80}]}
+        spec = {"selector": {"app": service}, "ports": [{"name": "http", "port": 80, "appProtocol": "http"}]}
         meta = {"name": service, "namespace": SHOP}
         made.append({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec})
         for version in versions:

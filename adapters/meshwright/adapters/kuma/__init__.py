@@ -1,21 +1,10 @@
-"""Kuma on Kubernetes.
+"""Kuma, on Kubernetes and without it.
 
 Invariant: this package holds knowledge of Kuma only; reading, applying, diffing and pruning are the kit's.
 """
 
-from meshwright.adapters.kuma import adopting, intents, live, reading, status
+from meshwright.adapters.kuma import intents, places
 from meshwright.adapters.kuma.adapter import adapter
 from meshwright.adapters.kuma.operations import enrolling, installing, previews, uninstalling
 
-__all__ = [
-    "adapter",
-    "adopting",
-    "enrolling",
-    "installing",
-    "intents",
-    "live",
-    "previews",
-    "reading",
-    "status",
-    "uninstalling",
-]
+__all__ = ["adapter", "enrolling", "installing", "intents", "places", "previews", "uninstalling"]

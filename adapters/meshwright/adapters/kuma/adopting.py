@@ -9,11 +9,9 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.kuma import detecting, status
-from meshwright.adapters.kuma.adapter import adapter
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import listing
-from meshwright.core.kit.kubernetes.installing import adopted
 from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.meshes import DetectedMesh, Detections
 
@@ -38,6 +36,3 @@ async def record(scope: kit.Scope, mesh: DetectedMesh) -> dict[str, Any]:
     )
     result: dict[str, Any] = msgspec.to_builtins(known)
     return result
-
-
-adapter.adopts(kit.Adoption(detect=detect, record=record, read=adopted.read, write=adopted.write, status=status.status))

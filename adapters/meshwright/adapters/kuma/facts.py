@@ -40,6 +40,10 @@ class KumaFacts(KubernetesFacts, frozen=True, kw_only=True):
     identities: list[Identity] = []
     mtls: bool = False
     """whether proxies have certificates by the mesh itself (Mesh.mtls), as before 3.0"""
+    universal: bool = False
+    """whether there is no Kubernetes: nothing has a namespace, and a proxy is known by its tags as well"""
+    by_tags: list[str] = []
+    """the services that select their proxies by tags, and not by labels"""
     mesh_services: bool = True
     """whether policies can name services as MeshService"""
 
@@ -52,7 +56,7 @@ class KumaFacts(KubernetesFacts, frozen=True, kw_only=True):
     def brings_identity(self) -> bool:
         """Whether the design gives the proxies of the whole mesh an identity that they have not."""
         wanted = any(isinstance(each, MutualTls) and each.service is None for each in self.intents)
-        return wanted and not self.identities and not self.has_mtls
+        return wanted and not self.identities and not self.has_mtls and not self.universal
 
     @property
     def has_mtls(self) -> bool:
@@ -72,8 +76,9 @@ class KumaFacts(KubernetesFacts, frozen=True, kw_only=True):
     def destination(self, namespace: str, name: str) -> Json:
         """How a policy names a service that is called."""
         if self.labels_only:
-            return {"kind": "MeshService", "labels": {words.DISPLAY_NAME: name, words.PLACE: namespace}}
-        return {"kind": "MeshService", "name": name, "namespace": namespace}
+            place = {words.PLACE: namespace} if namespace else {}
+            return {"kind": "MeshService", "labels": {words.DISPLAY_NAME: name, **place}}
+        return {"kind": "MeshService", "name": name, **({"namespace": namespace} if namespace else {})}
 
     def own_proxies(self, service: Service) -> Json:
         """How a policy names the proxies of a service's own pods. Raises CannotExpress."""
@@ -82,11 +87,16 @@ class KumaFacts(KubernetesFacts, frozen=True, kw_only=True):
                 f"the service {service} has no selector, so its proxies cannot be named",
                 "give the service a selector, or write the policy as a resource of the design",
             )
-        return {"kind": "Dataplane", "labels": dict(sorted(service.selector.items()))}
+        chosen = dict(sorted(service.selector.items()))
+        if service.name in self.by_tags:
+            return {"kind": "MeshSubset", "tags": chosen}
+        return {"kind": "Dataplane", "labels": chosen}
 
     def spiffe_ids(self, service: Service, workload: Workload) -> list[str]:
         """The identities of a workload behind a service. Raises CannotExpress."""
         if self.goes_by_service:
+            if self.universal:
+                return [f"spiffe://{self.mesh}/{workload.labels.get(words.SERVICE) or service.name}"]
             return sorted(f"spiffe://{self.mesh}/{_tag(service, each)}" for each in service.ports)
         fitting = [each for each in self._identities if each.labels.items() <= workload.labels.items()]
         if not fitting:
@@ -95,6 +105,11 @@ class KumaFacts(KubernetesFacts, frozen=True, kw_only=True):
                 "ask for mutual-tls of the whole mesh in the same design",
             )
         chosen = max(fitting, key=lambda each: len(each.labels))
+        if self.universal:
+            raise CannotExpress(
+                "which identity a proxy has outside of Kubernetes only its control plane knows",
+                "allow the identities by a MeshTrafficPermission as a resource of the design",
+            )
         values = {"Namespace": workload.namespace, "ServiceAccount": workload.service_account}
         return [f"spiffe://{self._domain(chosen)}{_filled(chosen.path, values)}"]
 

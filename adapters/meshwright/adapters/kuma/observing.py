@@ -29,7 +29,7 @@ EXISTING = (
 )
 """what may stand in the way of a design"""
 _PROTOCOL = ".service.kuma.io/protocol"
-_HTTP = frozenset({"http", "http2", "grpc", "kubernetes.io/h2c"})
+HTTP = frozenset({"http", "http2", "grpc", "kubernetes.io/h2c"})
 
 
 def is_injected(pod: Marks, namespace: Marks) -> bool:
@@ -56,4 +56,4 @@ def mode_of(body: Body, namespaces: Mapping[str, Marks], mesh: str) -> Mode:
 def is_http(service: Body, port: ServicePort) -> bool:
     """Whether Kuma looks for requests on a port: only where its protocol is said, by the port or by an annotation."""
     said = k8s.annotations_of(service).get(f"{port.number}{_PROTOCOL}", "")
-    return (port.app_protocol or said) in _HTTP
+    return (port.app_protocol or said) in HTTP

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.kuma import observing, planes, problems, words
-from meshwright.adapters.kuma.adapter import adapter
 from meshwright.adapters.kuma.facts import PATH, TRUST_DOMAIN, Identity, KumaFacts
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
@@ -23,7 +22,6 @@ from meshwright.schemas.references import ResourceRef
 Body = dict[str, Any]
 
 
-@adapter.facts
 async def facts(target: k8s.KubernetesTarget, draft: kit.Draft) -> KumaFacts:
     """The mesh as it is, and the design that is to be translated."""
     cluster = await target.cluster()

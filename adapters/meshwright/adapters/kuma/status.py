@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import msgspec
 
 from meshwright.adapters.kuma import checks, detecting, insights, words
-from meshwright.adapters.kuma.adapter import adapter
 from meshwright.adapters.kuma.detecting import Detected
 from meshwright.adapters.kuma.insights import Seen
 from meshwright.core import kit
@@ -27,7 +26,6 @@ _DATAPLANES, _INSIGHTS = Wanted(words.GROUP, "Dataplane"), Wanted(words.GROUP, "
 _PODS, _SERVICES = Wanted("", "Pod"), Wanted("", "Service")
 
 
-@adapter.status
 async def status(scope: kit.Scope) -> kit.MeshStatus:
     """Look at the control plane, its webhooks, zones and proxies; say what is wrong and what to do."""
     mesh = scope.mesh

@@ -10,6 +10,7 @@ from meshwright.core.kit.adoption.failures import not_adopted
 from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.connections import ConnectionChange, OpenConnection
 from meshwright.core.kit.context import Context, Control
+from meshwright.core.kit.lifecycle.connected import ConnectedTarget, by_connection
 from meshwright.core.kit.lifecycle.failures import plan_gone, rejected, unfit
 from meshwright.core.kit.lifecycle.kept import KeptPlans, applied_designs, forget_designs
 from meshwright.core.kit.proofs import proofs
@@ -38,6 +39,7 @@ __all__ = [
     "Attempt",
     "Cancelled",
     "Change",
+    "ConnectedTarget",
     "ConnectionChange",
     "ConnectionScope",
     "Context",
@@ -62,6 +64,7 @@ __all__ = [
     "Target",
     "applied_designs",
     "as_failure",
+    "by_connection",
     "changes",
     "detect",
     "forget_designs",

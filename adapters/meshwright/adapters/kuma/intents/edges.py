@@ -12,7 +12,7 @@ from meshwright.adapters.kuma import words
 from meshwright.adapters.kuma.facts import KumaFacts
 from meshwright.adapters.kuma.intents import outbound, values
 from meshwright.adapters.kuma.intents.values import Json
-from meshwright.core.kit.kubernetes.facts.version_services import version_service
+from meshwright.adapters.kuma.intents.versions import version
 from meshwright.core.kit.lifecycle.expressing import CannotExpress, versions
 from meshwright.schemas.intents import AnyIntent, EgressControl, Ingress, Resource
 
@@ -34,6 +34,11 @@ def egress(facts: KumaFacts, wish: EgressControl) -> Resource:
 
 def ingress(facts: KumaFacts, exposed: Sequence[Ingress]) -> list[Resource]:
     """One gateway of the design, and what it exposes. Raises CannotExpress."""
+    if facts.universal:
+        raise CannotExpress(
+            "outside of Kubernetes a gateway is a proxy that somebody starts, and no policy makes one",
+            "start a gateway, and write its MeshGateway and MeshHTTPRoute as resources of the design",
+        )
     name = f"{facts.design}-gateway"
     hosts: dict[str, list[Ingress]] = {}
     for each in exposed:
@@ -74,7 +79,7 @@ def _behind(facts: KumaFacts, exposed: Ingress) -> tuple[list[Json], list[Resour
             f"{service} has {len(service.http_ports)} ports for requests, and an ingress leads to one",
             "expose a service with one port whose appProtocol is http",
         )
-    services = {each: version_service(facts, service, each) for each in versions(said)}
+    services = {each: version(facts, service, each) for each in versions(said)}
     names = {each: name for each, (name, _) in services.items()}
     path = exposed.path_prefix.rstrip("/") or "/"
     match = {"path": {"type": "PathPrefix", "value": path}}

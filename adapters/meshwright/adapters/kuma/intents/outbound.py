@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from meshwright.adapters.kuma.facts import KumaFacts, section
 from meshwright.adapters.kuma.intents import values
 from meshwright.adapters.kuma.intents.values import Json
+from meshwright.adapters.kuma.intents.versions import version
 from meshwright.core.kit.kubernetes.facts import Service, ServicePort
-from meshwright.core.kit.kubernetes.facts.version_services import version_service
 from meshwright.core.kit.lifecycle.expressing import CannotExpress, versions
 from meshwright.schemas.intents import (
     AnyIntent,
@@ -45,7 +45,7 @@ EVERYTHING: Json = {"path": {"type": "PathPrefix", "value": "/"}}
 
 def routes(facts: KumaFacts, service: Service, intents: Sequence[AnyIntent]) -> list[Resource]:
     """The route to a service, and the Services of its versions. Raises CannotExpress."""
-    services = {each: version_service(facts, service, each) for each in versions(intents)}
+    services = {each: version(facts, service, each) for each in versions(intents)}
     names = {each: name for each, (name, _) in services.items()}
     made = [resource for _, resource in services.values() if resource is not None]
     to = []

@@ -22,6 +22,8 @@ def mutual_tls(facts: KumaFacts, service: Service | None, wish: MutualTls) -> li
     """Whether plain text is taken; for the whole mesh also identities, where there are none. Raises CannotExpress."""
     default = {"mode": _MODES[wish.mode]}
     if service is None:
+        if facts.universal:
+            _check_secured(facts)
         made = [_identity(facts)] if facts.brings_identity else []
         return [*made, values.of_mesh(facts, "MeshTLS", {"rules": [{"default": default}]})]
     _check_secured(facts)
@@ -67,7 +69,9 @@ def _check_secured(facts: KumaFacts) -> None:
     if not facts.is_secured:
         raise CannotExpress(
             "the proxies of this mesh have no identities, so Kuma enforces neither permissions nor mutual TLS",
-            "ask for mutual-tls of the whole mesh, in this design or before it",
+            "give the mesh identities first: Mesh.mtls, or a MeshIdentity"
+            if facts.universal
+            else "ask for mutual-tls of the whole mesh, in this design or before it",
         )
 
 
@@ -83,7 +87,7 @@ def _callers(facts: KumaFacts, allow: Allow) -> list[str]:
         return []
     callers = facts.workloads_of(source)
     identities = {identity for each in callers for identity in facts.spiffe_ids(source, each)}
-    if not facts.goes_by_service and (others := _sharing(facts, callers)):
+    if not (facts.goes_by_service or facts.universal) and (others := _sharing(facts, callers)):
         raise CannotExpress(
             f"{', '.join(others)} run under the same service account as {source}, and Kuma tells callers apart by that"
             " alone",

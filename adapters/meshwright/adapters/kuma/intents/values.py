@@ -20,6 +20,9 @@ def policy(facts: KumaFacts, kind: str, namespace: str, name: str, spec: Json) -
     """A policy of the mesh. Raises CannotExpress."""
     if len(name) > 253:
         raise CannotExpress(f"the name {name} is longer than Kubernetes takes", "give the design a shorter name")
+    if facts.universal:
+        body = {"type": kind, "mesh": facts.mesh, "name": name, "spec": spec}
+        return Resource(ref=ResourceRef(group=words.GROUP, kind=kind, name=name), body=body)
     metadata: Json = {"name": name, "namespace": namespace, "labels": {words.MESH: facts.mesh}}
     return _object(kind, namespace, name, {"metadata": metadata, "spec": spec})
 

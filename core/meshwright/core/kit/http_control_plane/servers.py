@@ -19,7 +19,9 @@ S = TypeVar("S", bound=Server)
 
 
 class Servers(Generic[S]):
-    """The service of an adapter of such a mesh; `headers` are those of every request to a server of these settings.
+    """The service of an adapter of such a mesh, or a part of it named `servers`.
+
+    `headers` are those of every request to a server of these settings.
 
     @adapter.service
     async def service(runtime: Runtime) -> AsyncIterator[Servers[Consul]]:
@@ -65,6 +67,7 @@ class Servers(Generic[S]):
 
 def servers_of(service: Any) -> Servers[Any]:
     """The servers of an adapter's service. Raises TypeError."""
-    if not isinstance(service, Servers):
-        raise TypeError("the adapter's service must be `Servers`")
-    return service
+    servers = service if isinstance(service, Servers) else getattr(service, "servers", None)
+    if not isinstance(servers, Servers):
+        raise TypeError("the adapter's service must be `Servers`, or have them as its attribute `servers`")
+    return servers

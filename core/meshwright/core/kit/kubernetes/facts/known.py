@@ -48,7 +48,7 @@ class Service(Model, frozen=True, kw_only=True):
         return f"{self.name}.{self.namespace}.svc.{domain}"
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 class Workload(Model, frozen=True, kw_only=True):

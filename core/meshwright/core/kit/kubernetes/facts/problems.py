@@ -65,7 +65,8 @@ def _named(
         namespace, short = service_parts(name, facts.namespace)
         there = sorted(each.name for each in facts.services if each.namespace == namespace)
         have = f"it has {', '.join(there[:_SHOWN])}" if there else "it has none, or is not there"
-        yield f"there is no service {short} in the namespace {namespace}: {have}"
+        where = f" in the namespace {namespace}" if namespace else ""
+        yield f"there is no service {short}{where}: {have}"
     elif field == "source" and not facts.workloads_of(service):
         yield f"the service {service} has no workloads, so nobody calls in its name"
     else:
