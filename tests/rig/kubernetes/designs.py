@@ -98,7 +98,8 @@ class Designs:
                 {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}, owner="somebody"
             )
             pod = {"serviceAccountName": workload.service_account, "containers": [{"name": "app", "image": "app:1"}]}
-            template = {"metadata": {"labels": workload.labels}, "spec": pod}
+            meta = {"labels": workload.labels, "annotations": workload.annotations}
+            template = {"metadata": meta, "spec": pod}
             spec = {"selector": {"matchLabels": workload.labels}, "template": template}
             await self.put("apps/v1", "Deployment", workload.name, spec)
 

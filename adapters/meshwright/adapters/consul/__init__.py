@@ -1,9 +1,10 @@
-"""Consul without Kubernetes: a mesh of sidecars that registered themselves, configured by config entries.
+"""Consul, in a Kubernetes cluster or without one: a mesh of sidecars, configured by config entries.
 
 Invariant: this package holds knowledge of Consul only; planning, applying, diffing and pruning are the kit's.
 """
 
-from meshwright.adapters.consul import adopting, intents, live, reading, status
+from meshwright.adapters.consul import intents, places
 from meshwright.adapters.consul.adapter import adapter
+from meshwright.adapters.consul.operations import enrolling, previews
 
-__all__ = ["adapter", "adopting", "intents", "live", "reading", "status"]
+__all__ = ["adapter", "enrolling", "intents", "places", "previews"]

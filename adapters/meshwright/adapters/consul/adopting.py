@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.consul import status
-from meshwright.adapters.consul.adapter import adapter
 from meshwright.adapters.consul.control_plane.api import api_of
 from meshwright.adapters.consul.records import AdoptedMeshes, Record
 from meshwright.core import kit
@@ -49,6 +48,3 @@ async def write(scope: kit.Scope, known: Any) -> None:
     """Store a record, or remove it."""
     new = msgspec.convert(known, Record) if known is not None else None
     await (await AdoptedMeshes.open(scope.runtime)).put(scope.mesh, new)
-
-
-adapter.adopts(kit.Adoption(detect=detect, record=record, read=read, write=write, status=status.status))

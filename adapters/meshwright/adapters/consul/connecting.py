@@ -6,8 +6,10 @@ and writing entries of services, the mesh and intentions.
 
 from typing import Any
 
+from meshwright.adapters.consul.cluster import rights
 from meshwright.adapters.consul.control_plane.api import Api, headers
 from meshwright.core import kit
+from meshwright.core.kit.kubernetes.probing import try_connection
 from meshwright.core.kit.server_client import ServerRefuses, ServerUnavailable, connect
 from meshwright.schemas.connections import ConnectionTest, Consul, Permission
 from meshwright.schemas.errors import FieldError
@@ -26,9 +28,11 @@ NEEDED = (
 """resource, segment and access, as ACL rules name them"""
 
 
-async def test(runtime: kit.Runtime, connection: kit.OpenConnection[Consul]) -> ConnectionTest:
-    """Which Consul is there, and whether the token may do what the adapter does."""
+async def test(runtime: kit.Runtime, connection: kit.OpenConnection[Any]) -> ConnectionTest:
+    """Which Consul or cluster is there, and whether we may do what the adapter does."""
     settings = connection.settings
+    if not isinstance(settings, Consul):
+        return await try_connection(connection, rights.RIGHTS)
     try:
         async with await connect(settings, runtime.connections.reachable, headers(settings)) as client:
             return await _tried(Api(client))

@@ -9,7 +9,7 @@ from typing import Any
 from meshwright.adapters.consul.control_plane.entries import is_l7
 from meshwright.core import kit
 from meshwright.schemas.base import Model
-from meshwright.schemas.intents import AnyIntent
+from meshwright.schemas.intents import AnyIntent, Resource
 from meshwright.schemas.references import ResourceRef
 
 VERSION_KEYS = ("version", "app_version")
@@ -65,6 +65,14 @@ class ConsulFacts(kit.Facts, frozen=True, kw_only=True):
     """whether the design may have what others have made"""
     intents: list[AnyIntent] = []
     """of the whole design: what they say of one entry becomes one resource"""
+
+    def plain(self, intent: Any) -> Any:
+        """An intent with names as Consul has them."""
+        return intent
+
+    def dressed(self, entry: Resource) -> Resource:
+        """An entry as the resource that it is where this Consul is."""
+        return entry
 
     def service(self, name: str) -> Service | None:
         """The service that an intent names."""

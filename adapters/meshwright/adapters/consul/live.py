@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from meshwright.adapters.consul.adapter import adapter
 from meshwright.adapters.consul.control_plane.api import api_of
 from meshwright.adapters.consul.control_plane.entries import KINDS, ConfigEntries
 from meshwright.adapters.consul.control_plane.registry import registered, services_of
@@ -11,7 +10,6 @@ from meshwright.core import kit
 from meshwright.core.kit.analysis import LiveResources
 
 
-@adapter.live_resources
 async def resources(scope: kit.Scope) -> LiveResources:
     """All config entries and services."""
     api = await api_of(scope)
@@ -20,7 +18,6 @@ async def resources(scope: kit.Scope) -> LiveResources:
     return LiveResources(manifests=[*found, *of_services(services_of(await registered(api)))])
 
 
-@adapter.live_kinds
 async def kinds(scope: kit.Scope, wanted: Sequence[tuple[str, str]]) -> LiveResources:
     """The same, of these kinds."""
     everything = (await resources(scope)).manifests

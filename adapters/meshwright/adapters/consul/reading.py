@@ -9,7 +9,6 @@ from urllib.parse import quote
 import msgspec
 
 from meshwright.adapters.consul import problems
-from meshwright.adapters.consul.adapter import adapter
 from meshwright.adapters.consul.control_plane.api import Api, api_of
 from meshwright.adapters.consul.control_plane.entries import KINDS, ConfigEntries
 from meshwright.adapters.consul.control_plane.registry import INGRESS, Registered, registered, services_of
@@ -18,10 +17,10 @@ from meshwright.adapters.consul.options import Options
 from meshwright.adapters.consul.target import ConsulTarget
 from meshwright.core import kit
 from meshwright.core.kit.http_control_plane import Owner
+from meshwright.schemas.designs import namespace_problems
 from meshwright.schemas.intents import AnyIntent, CircuitBreaker, Ingress
 
 
-@adapter.facts
 async def facts(target: ConsulTarget, draft: kit.Draft) -> ConsulFacts:
     """The mesh as it is, and the design that is to be translated."""
     api = await api_of(target.scope)
@@ -45,7 +44,8 @@ async def facts(target: ConsulTarget, draft: kit.Draft) -> ConsulFacts:
         gateways=sorted({each["Service"]["Service"] for each in services if each["Service"].get("Kind") == INGRESS}),
         existing=await _existing(await target.entries(), Owner.of(draft)),
     )
-    return msgspec.structs.replace(known, problems=problems.problems(known))
+    misplaced = namespace_problems(draft.design)
+    return msgspec.structs.replace(known, problems=[*misplaced, *problems.problems(known)])
 
 
 async def _services(api: Api, intents: Sequence[AnyIntent]) -> list[Registered]:

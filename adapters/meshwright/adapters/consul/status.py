@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from meshwright.adapters.consul.adapter import adapter
 from meshwright.adapters.consul.control_plane import registry
 from meshwright.adapters.consul.control_plane.api import Api, Forbidden, api_of
 from meshwright.adapters.consul.control_plane.registry import Registered
@@ -56,7 +55,6 @@ class Plane(Model, frozen=True, kw_only=True):
     root_until: datetime.datetime | None = None
 
 
-@adapter.status
 async def status(scope: kit.Scope) -> kit.MeshStatus:
     """Look at the servers, the certificate authority and the proxies; say what is wrong and what to do."""
     api = await api_of(scope)

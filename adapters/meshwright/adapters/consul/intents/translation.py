@@ -3,7 +3,9 @@
 Invariant: two intents of a design that speak of one entry give the same resource, whole; the kit applies it once.
 """
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from meshwright.adapters.consul.adapter import adapter
 from meshwright.adapters.consul.facts import ConsulFacts
@@ -26,6 +28,7 @@ from meshwright.schemas.intents import (
     Resource,
 )
 
+T = TypeVar("T", bound=Intent)
 SINCE = "1.14"
 """the first that names reasons for retries in a router"""
 LOGS_SINCE = "1.15"
@@ -56,6 +59,7 @@ adapter.unsupported(
 
 def _notes(intent: Intent, facts: ConsulFacts, _resources: list[Resource]) -> list[str]:
     """What a person should know of a translation."""
+    intent = facts.plain(intent)
     for field in ("service", "source"):
         if (name := getattr(intent, field, None)) and facts.service(name) is None:
             return [f"there is no service {name}"]
@@ -74,7 +78,19 @@ def _notes(intent: Intent, facts: ConsulFacts, _resources: list[Resource]) -> li
     return notes
 
 
-_intent = Expressing[ConsulFacts](adapter, notes=_notes)
+_expressing = Expressing[ConsulFacts](adapter, notes=_notes)
+
+
+def _intent(kind: type[T], since: str) -> Callable[[Callable[[T, ConsulFacts], list[Resource]]], object]:
+    """Register a translator: it sees names as Consul has them, and its entries become what they are at the mesh."""
+
+    def register(translator: Callable[[T, ConsulFacts], list[Resource]]) -> object:
+        def translated(intent: T, facts: ConsulFacts) -> list[Resource]:
+            return [facts.dressed(each) for each in translator(facts.plain(intent), facts)]
+
+        return _expressing(kind, since)(functools.wraps(translator)(translated))
+
+    return register
 
 
 def _by_service(intent: Any, facts: ConsulFacts) -> list[Resource]:

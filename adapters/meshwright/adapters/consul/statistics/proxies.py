@@ -7,23 +7,28 @@ for statistics (`envoy_prometheus_bind_addr`); where this worker may go is check
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+from meshwright.adapters.consul.cluster import words
 from meshwright.adapters.consul.control_plane import registry
 from meshwright.adapters.consul.control_plane.api import api_of
 from meshwright.adapters.consul.control_plane.registry import Registered
 from meshwright.adapters.consul.statistics import metrics
 from meshwright.core import kit
 from meshwright.core.kit import traffic
+from meshwright.core.kit.kubernetes.clusters import cluster_of
 from meshwright.core.kit.security import ssrf
 from meshwright.core.kit.server_client import ServerRefuses, connect
-from meshwright.core.kit.traffic import Place
-from meshwright.schemas.connections import Server
+from meshwright.core.kit.traffic import Place, pods
+from meshwright.core.kit.traffic.pods import Endpoint
+from meshwright.schemas.connections import Consul, Kubernetes, Server
 
 _OPENS = "envoy_prometheus_bind_addr"
 _PATH = "/metrics"
+_IN_POD = Endpoint(container=words.PROXY, port=20_200, path="metrics")
+"""where `connectInject.metrics` has every proxy tell them"""
 
 
-async def running(scope: kit.Scope) -> list[traffic.Proxy]:
-    """The proxies of a mesh that tell their statistics. Raises Outcome."""
+async def registered_ones(scope: kit.Scope) -> list[traffic.Proxy]:
+    """The proxies of a mesh without a cluster that tell their statistics. Raises Outcome."""
     registered = await registry.registered(await api_of(scope))
     return list(proxies(registered, scope.runtime.connections.reachable))
 
@@ -57,4 +62,10 @@ def _port(opened: Any) -> str:
     return port if port.isdecimal() else ""
 
 
+async def in_pods(scope: kit.Scope) -> list[traffic.Proxy]:
+    """The proxies in the pods of a cluster, where metrics are switched on. Raises KubernetesError."""
+    return [*await pods.proxies(await cluster_of(scope), f"{words.INJECTED}=injected", [_IN_POD])]
+
+
+running = kit.by_connection({Consul: registered_ones, Kubernetes: in_pods})
 TRAFFIC = traffic.Traffic(statistics=[metrics.ENVOY], proxies=running)

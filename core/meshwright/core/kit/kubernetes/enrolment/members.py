@@ -69,11 +69,11 @@ class Planning:
             return place
         return None
 
-    def mark_namespace(self, place: Body, after: Marks) -> None:
+    def mark_namespace(self, place: Body, after: Marks, part: Part | None = None) -> None:
         """These marks of a namespace change."""
         if after:
-            before = objects.marks_of(place, self._part)
-            self.changes.append(plans.change(objects.reference_of(place), before, after, self._part))
+            before = objects.marks_of(place, part or self._part)
+            self.changes.append(plans.change(objects.reference_of(place), before, after, part or self._part))
 
     async def restart_members(self, member: NamespaceMember, stays: Callable[[Controller], str]) -> None:
         """What of a namespace is restarted, and what goes on as it is; `stays` says by which mark of its own.
@@ -92,27 +92,49 @@ class Planning:
             because = "no controller would make it anew: delete it, and make it again"
             self.left.append(Left(ref=pod, because=because))
 
+    async def mark_members(
+        self, member: NamespaceMember, marks: Callable[[Controller], Marks], pointer: str, *, needed: bool
+    ) -> None:
+        """Marks of the pods of all workloads of a namespace change; `needed`: they take no part, or still do, without.
+
+        Raises KubernetesError.
+        """
+        for one in await workloads.of_namespace(self._cluster, member.namespace):
+            if member.restart or (needed and marks(one)):
+                self.mark_pods(one, marks(one), pointer, restart=member.restart)
+        for pod in await workloads.bare_pods(self._cluster, member.namespace):
+            because = "no controller would make it anew: delete it, and make it again"
+            self.left.append(Left(ref=pod, because=because))
+
     async def mark_workload(
         self, member: ControllerMember, marks: Callable[[Mapping[str, str]], Marks], pointer: str
     ) -> None:
         """Marks of a workload's pods change, by those that they have. Raises KubernetesError."""
+        one = await self.workload(member, pointer)
+        if one is not None:
+            before = one.labels if self._part == "labels" else one.annotations
+            self.mark_pods(one, marks(before), pointer, restart=member.restart)
+
+    async def workload(self, member: ControllerMember, pointer: str) -> Controller | None:
+        """A workload as it is; None, and told, where there is none. Raises KubernetesError."""
         body = await self._cluster.find(workloads.reference(member.namespace, member.kind, member.name))
         if body is None:
             self.refuse(f"{pointer}/name", f"there is no {member.kind} {member.name} in {member.namespace}")
-            return
-        one = workloads.controller(body)
-        before = one.labels if self._part == "labels" else one.annotations
-        after = marks(before)
+        return workloads.controller(body) if body else None
+
+    def mark_pods(self, one: Controller, after: Marks, pointer: str, *, restart: bool) -> None:
+        """These marks of a workload's pods change, which starts them anew."""
         if after and one.obstacle:
             self.refuse(pointer, f"{one.ref}: {one.obstacle}")
             return
-        if after and not member.restart:
+        if after and not restart:
             what = "a label" if self._part == "labels" else "an annotation"
             self.refuse(f"{pointer}/restart", f"{what} on the pods of a workload starts them anew: say restart")
             return
         if after:
+            before = one.labels if self._part == "labels" else one.annotations
             self.changes.append(plans.change(one.ref, before, after, self._part, in_template=True))
-        if member.restart:
+        if restart:
             self._restart(one.ref)
 
     def _others(self, place: Body) -> list[str]:

@@ -4,6 +4,7 @@ Problem: to take an apply back one must know what was applied before, and the se
 Invariant: what is extracted here for a manager, applied once more as that manager, changes nothing.
 """
 
+import functools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -42,6 +43,22 @@ def applied(body: Body, manager: str) -> Body | None:
         meta = {**content["metadata"], **(owned.get("metadata") or {})}
         content = {**content, **owned, "metadata": meta}
     return content
+
+
+def of_others(body: Body, manager: str) -> Body | None:
+    """The part of an object that others than this manager own; None: it owns all of it."""
+    parts = [_extract(body, each.get("fieldsV1") or {}) for each in entries(body) if each.get("manager") != manager]
+    if not parts and entries(body):
+        return None
+    return functools.reduce(_united, parts) if parts else body
+
+
+def _united(one: Any, other: Any) -> Any:
+    """What is in either part of one object."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        shared = {key: _united(one[key], other[key]) for key in one.keys() & other.keys()}
+        return {**one, **other, **shared}
+    return other
 
 
 def _entry(body: Body, manager: str) -> dict[str, Any] | None:

@@ -36,10 +36,16 @@ def rank(ref: ResourceRef) -> int:
     return 3 if "." not in ref.group or ref.group in _BUILT_IN else 4
 
 
-def phases(refs: Collection[ResourceRef], *, reverse: bool = False) -> list[list[ResourceRef]]:
-    """References in the order of their phases."""
-    ordered = sorted(refs, key=lambda ref: (rank(ref), ref), reverse=reverse)
-    return [list(group) for _, group in groupby(ordered, key=rank)]
+def phases(
+    refs: Collection[ResourceRef], *, reverse: bool = False, order: Callable[[ResourceRef], int] = lambda _: 0
+) -> list[list[ResourceRef]]:
+    """References in the order of their phases; within one, in the order that a mesh gives to its own kinds."""
+
+    def place(ref: ResourceRef) -> tuple[int, int]:
+        return rank(ref), order(ref)
+
+    ordered = sorted(refs, key=lambda ref: (place(ref), ref), reverse=reverse)
+    return [list(group) for _, group in groupby(ordered, key=place)]
 
 
 async def every(items: Collection[S], action: Callable[[S], Awaitable[T]]) -> list[T]:

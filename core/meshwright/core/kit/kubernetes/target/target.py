@@ -6,7 +6,7 @@ is doing it once; nothing is forced besides what was planned as taken over; noth
 created. A cluster that does not answer is waited for until the operation's deadline.
 
 Adapters subclass it where a mesh says more than Kubernetes does: `verdict` tells when an object has been taken,
-`control_planes` what tells of its proxies.
+`control_planes` what tells of its proxies, `order` which of its kinds build on others.
 """
 
 import asyncio
@@ -71,6 +71,10 @@ class KubernetesTarget(Target):
         """What tells of the mesh's proxies; None: nothing does."""
         return None
 
+    def order(self, ref: ResourceRef) -> int:
+        """The place of an object among the mesh's own kinds, of which one may build on another; here none does."""
+        return 0
+
     async def read(self, refs: Collection[ResourceRef]) -> Mapping[ResourceRef, Body]:
         """What is there now of these objects, without noise and secrets."""
         present = await reading.there(await self.cluster(), refs)
@@ -112,7 +116,7 @@ class KubernetesTarget(Target):
         plan, manager = self._plan(checkpoint), self._manager(draft)
         wanted = {objects.reference_of(body): body for body in plan.wanted}
         await attempt.confirm()
-        for phase in ordering.phases(wanted):
+        for phase in self._phases(wanted):
 
             async def one(ref: ResourceRef) -> None:
                 await self._put(wanted[ref], manager, attempt, force=plan.take_over)
@@ -147,7 +151,7 @@ class KubernetesTarget(Target):
             else:
                 await self._remove(ref, before, manager, refs, attempt)
 
-        for phase in ordering.phases(refs, reverse=True):
+        for phase in self._phases(refs, reverse=True):
             await ordering.every(phase, one)
             await self._until_gone([ref for ref in phase if not plan.of(ref).uid], manager, attempt)
 
@@ -155,7 +159,7 @@ class KubernetesTarget(Target):
         """Delete what the design has created, and take its fields back from the rest; last phase first."""
         plan, manager = self._plan(checkpoint), self._manager(draft)
         await attempt.confirm()
-        for phase in ordering.phases(refs, reverse=True):
+        for phase in self._phases(refs, reverse=True):
 
             async def one(ref: ResourceRef) -> None:
                 await self._remove(ref, plan.of(ref), manager, refs, attempt)
@@ -168,13 +172,16 @@ class KubernetesTarget(Target):
         plan, manager = self._plan(checkpoint), self._manager(draft)
         had = {ref: ours for ref in refs if (ours := plan.of(ref).ours) is not None}
         await self._until_gone([ref for ref in had if await self._is_leaving(ref, attempt)], manager, attempt)
-        for phase in ordering.phases(had):
+        for phase in self._phases(had):
 
             async def one(ref: ResourceRef) -> None:
                 await self._put(had[ref], manager, attempt, force=True)
 
             await ordering.every(phase, one)
             await self._until_usable(phase, attempt)
+
+    def _phases(self, refs: Collection[ResourceRef], *, reverse: bool = False) -> list[list[ResourceRef]]:
+        return ordering.phases(refs, reverse=reverse, order=self.order)
 
     def _plan(self, checkpoint: Any) -> Checkpoint:
         """What was planned, for the cluster in which it was."""

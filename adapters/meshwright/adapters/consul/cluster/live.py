@@ -1,0 +1,21 @@
+"""What a mesh in a cluster has now, for its analysis and for import."""
+
+from collections.abc import Sequence
+
+from meshwright.adapters.consul.cluster.coats import CONFIG_KINDS
+from meshwright.adapters.consul.cluster.words import GROUP
+from meshwright.core import kit
+from meshwright.core.kit.analysis import LiveResources
+from meshwright.core.kit.kubernetes import cluster_of, of_kinds
+
+KINDS = (*((GROUP, kind) for kind in CONFIG_KINDS), ("", "Service"), ("", "Namespace"), ("apps", "Deployment"))
+
+
+async def resources(scope: kit.Scope) -> LiveResources:
+    """All resources of the cluster that analyzers look at."""
+    return await of_kinds(await cluster_of(scope), KINDS)
+
+
+async def kinds(scope: kit.Scope, wanted: Sequence[tuple[str, str]]) -> LiveResources:
+    """All resources of some kinds in the cluster."""
+    return await of_kinds(await cluster_of(scope), wanted)
