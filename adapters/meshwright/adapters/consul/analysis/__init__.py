@@ -1,5 +1,6 @@
-"""Mistakes in Consul's config entries, beyond what holds on every mesh."""
+"""Mistakes in Consul's entries, as resources of a cluster or behind its own API, beyond what holds on every mesh."""
 
-from meshwright.core.kit.analysis import Analyzers
+from meshwright.adapters.consul.analysis import injection, permissions, routing
+from meshwright.adapters.consul.analysis.registry import KINDS, analyzers
 
-analyzers = Analyzers([])
+__all__ = ["KINDS", "analyzers", "injection", "permissions", "routing"]

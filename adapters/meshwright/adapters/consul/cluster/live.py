@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 
-from meshwright.adapters.consul.cluster.coats import CONFIG_KINDS
-from meshwright.adapters.consul.cluster.words import GROUP
+from meshwright.adapters.consul.analysis import KINDS
 from meshwright.core import kit
 from meshwright.core.kit.analysis import LiveResources
 from meshwright.core.kit.kubernetes import cluster_of, of_kinds
-
-KINDS = (*((GROUP, kind) for kind in CONFIG_KINDS), ("", "Service"), ("", "Namespace"), ("apps", "Deployment"))
 
 
 async def resources(scope: kit.Scope) -> LiveResources:
