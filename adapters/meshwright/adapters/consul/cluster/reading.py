@@ -24,7 +24,6 @@ from meshwright.core.kit.kubernetes import listing
 from meshwright.core.kit.kubernetes.facts import KubernetesFacts, Surroundings, surroundings
 from meshwright.core.kit.kubernetes.installing.installation import Installations
 from meshwright.core.kit.kubernetes.target.fields import of_others
-from meshwright.core.kit.kubernetes.target.readiness import verdict
 from meshwright.schemas.errors import FieldError
 
 Body = dict[str, Any]
@@ -102,8 +101,7 @@ def instance(workload: Body) -> Instance:
     marks = _pods(workload, "annotations")
     meta = {key.removeprefix(words.META): value for key, value in marks.items() if key.startswith(words.META)}
     tags = [each.strip() for each in marks.get(words.TAGS, "").split(",") if each.strip()]
-    passing = verdict(workload).state == "ready" and k8s.at(workload, "spec", "replicas") != 0
-    return Instance(id=k8s.name_of(workload), meta=meta, tags=tags, passing=passing)
+    return Instance(id=k8s.name_of(workload), meta=meta, tags=tags, passing=k8s.at(workload, "spec", "replicas") != 0)
 
 
 def existing(body: Body, manager: str) -> Existing | None:
