@@ -47,15 +47,15 @@ async def test_a_namespace_takes_part_gets_a_design_and_leaves(
     await _furnish(cluster, namespace)
     first = ResourceRef(group="apps", kind="Deployment", namespace=namespace, name="web-v1")
     splitter = ResourceRef(group="consul.hashicorp.com", kind="ServiceSplitter", namespace=namespace, name="web")
-    everybody = [NamespaceMember(namespace=namespace, restart=True)]
+    everybody = NamespaceMember(namespace=namespace, restart=True)
     async with working(kubernetes_settings.kubeconfig, tmp_path, adapter="consul") as mesh:
         adopted = _result(await mesh.do(ops.AdoptMesh()))
         assert (adopted["mesh"]["version"], adopted["mesh"]["namespace"]) == ("2.1.0-dev", "consul")
         refused = await mesh.ask(ops.EnrolWorkloads(workloads=[NamespaceMember(namespace=namespace)]))
         assert kinds(refused)[-1] == "failed"
-        shown = await mesh.api.preview(ops.EnrolWorkloads(workloads=everybody), mesh=mesh.name)
+        shown = await mesh.api.preview(ops.EnrolWorkloads(workloads=[everybody]), mesh=mesh.name)
         assert {each.ref.name for each in shown.diff} == {"web-v1", "web-v2"}
-        await mesh.do(ops.EnrolWorkloads(workloads=everybody))
+        await mesh.do(ops.EnrolWorkloads(workloads=[everybody]))
         marks = (await cluster.get(first))["spec"]["template"]["metadata"]["annotations"]
         assert marks["consul.hashicorp.com/connect-inject"] == "true"
         assert marks["consul.hashicorp.com/service-meta-version"] == "v1"
@@ -65,7 +65,7 @@ async def test_a_namespace_takes_part_gets_a_design_and_leaves(
         await mesh.do(ops.RefreshStatus())
         await mesh.do(ops.RemoveDesign(design="canary"))
         assert await cluster.find(splitter) is None
-        await mesh.do(ops.WithdrawWorkloads(workloads=everybody))
+        await mesh.do(ops.WithdrawWorkloads(workloads=[everybody]))
         left = (await cluster.get(first))["spec"]["template"]["metadata"]["annotations"]
         assert not any("consul" in each for each in left)
         await mesh.do(ops.ForgetMesh())

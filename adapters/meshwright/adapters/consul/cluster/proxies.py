@@ -22,8 +22,13 @@ _SHOWN = 10
 
 
 def has_proxy(pod: Body) -> bool:
-    """Whether a pod has a proxy of Consul; it may be named after the service, too, where it has several."""
-    return container_of(pod, words.PROXY) is not None or words.INJECTED in k8s.labels_of(pod) or _is_gateway(pod)
+    """Whether a pod has a proxy of Consul."""
+    return is_sidecar(pod) or _is_gateway(pod)
+
+
+def is_sidecar(pod: Body) -> bool:
+    """Whether a pod has a proxy beside its own containers; it may be named after the service, where it has several."""
+    return container_of(pod, words.PROXY) is not None or words.INJECTED in k8s.labels_of(pod)
 
 
 def proxies(mesh: str, pods: Iterable[Body], plane: Plane) -> list[Proxy]:

@@ -14,9 +14,10 @@ from meshwright.adapters.consul.cluster.planes import Plane
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import listing
+from meshwright.core.kit.kubernetes.facts import members
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.schemas.meshes import Condition, Mesh
-from meshwright.schemas.workloads import Proxy
+from meshwright.schemas.workloads import Proxy, Workload
 
 
 async def status(scope: kit.Scope) -> kit.MeshStatus:
@@ -25,11 +26,12 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
     record = await (await Installations.open(scope.runtime)).get(mesh)
     cluster = await k8s.cluster_of(scope)
     found = own(await detect(cluster), record)
-    there, looked = await _data_plane(cluster, mesh.mesh, found.plane) if found else ([], [])
+    there, meshed, looked = await _data_plane(cluster, mesh, found.plane) if found else ([], [], [])
     told = [*(found.conditions if found else [_gone(record)]), *looked]
     return kit.MeshStatus(
-        mesh=observed(mesh, scope.runtime.adapter, found, record, told, there),
+        mesh=observed(mesh, scope.runtime.adapter, found, record, told, there, meshed),
         proxies=there,
+        workloads=meshed,
         details={"detected": msgspec.to_builtins(found)},
     )
 
@@ -55,6 +57,7 @@ def observed(
     record: Installation | None,
     told: list[Condition],
     there: Sequence[Proxy],
+    meshed: Sequence[Workload],
 ) -> Mesh:
     """A mesh as users see it."""
     plane = found.plane if found else None
@@ -68,17 +71,20 @@ def observed(
         installer=record.installer if record else found.installer if found else "",
         state="ready" if all(each.status == "True" for each in told) else "degraded",
         conditions=told,
-        workloads=len({each.workload for each in there if each.workload}),
+        workloads=len(meshed),
         proxies=sum(each.state != "disconnected" for each in there),
         observed_at=datetime.datetime.now(datetime.UTC),
     )
 
 
-async def _data_plane(cluster: k8s.Cluster, mesh: str, plane: Plane) -> tuple[list[Proxy], list[Condition]]:
+async def _data_plane(
+    cluster: k8s.Cluster, mesh: kit.MeshRef, plane: Plane
+) -> tuple[list[Proxy], list[Workload], list[Condition]]:
     pods = await listing.listed(cluster, "", "Pod")
     places = {k8s.name_of(each): k8s.labels_of(each) for each in await listing.listed(cluster, "", "Namespace")}
-    there = proxies.proxies(mesh, pods, plane)
-    return there, proxies.conditions(mesh, there, proxies.bare(pods, places, plane), plane)
+    there = proxies.proxies(mesh.mesh, pods, plane)
+    meshed = members(mesh, filter(proxies.is_sidecar, pods), await listing.listed(cluster, "", "Service"))
+    return there, meshed, proxies.conditions(mesh.mesh, there, proxies.bare(pods, places, plane), plane)
 
 
 def _gone(record: Installation | None) -> Condition:
