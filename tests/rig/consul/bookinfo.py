@@ -7,8 +7,6 @@ from meshwright.schemas import intents as wishes
 from meshwright.schemas.intents import AnyIntent
 from rig.kubernetes.bookinfo import VERSIONS, services, workloads
 
-VERSION = "2.1"
-"""what the rendered installation is: 2.1.0-dev"""
 _VERSIONS = {**VERSIONS, "web": ["v1"]}
 
 
