@@ -9,6 +9,7 @@ https://linkerd.io/releases.
 import re
 
 from meshwright.core.kit.lifecycle.translating import numbers
+from meshwright.schemas.errors import FieldError
 
 _EDGE = re.compile(r"edge-(\d+)\.(\d+)\.(\d+)")
 _NUMBERED = re.compile(r"(?:stable-|enterprise-|version-)?v?(\d+\.\d+(?:\.\d+)?)")
@@ -70,3 +71,10 @@ def unknown_fields(route: dict[str, object], minor: str) -> list[str]:
             if each.get("type") in _NEWER_FILTERS:
                 found.append(f"{place}.filters[{number}] ({each['type']})")
     return found
+
+
+def problems(version: str) -> list[FieldError]:
+    """What is wrong with what is to be a release."""
+    if is_release(version):
+        return []
+    return [FieldError(detail=f"{version!r} is no release: one is written like edge-26.6.3", pointer="#/version")]

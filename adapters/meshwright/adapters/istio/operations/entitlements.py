@@ -1,13 +1,10 @@
-"""What installing, upgrading and removing Istio takes of the rights of a connection, from what its charts render.
+"""What installing, upgrading and removing Istio takes of the rights of a connection.
 
-Problem: an operation that lacks a right in its middle leaves half an Istio behind, and may lack what it takes to undo
-that. Invariant: what is printed as a role is what is checked before an operation begins, and is enough for all of it
-and for taking it back; it is confined to the objects of this version, profile and revision, beside what every
-installation has to read.
+Invariant: it is what the charts of this version, profile and revision take, and what istiod and the moves between
+revisions add to that.
 """
 
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -24,66 +21,43 @@ from meshwright.adapters.istio.operations.leftovers import CA_MAPS, OWN_SECRET
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes import helm, rights
-from meshwright.core.kit.kubernetes.installing import components, failures, needs, sources
-from meshwright.core.kit.kubernetes.installing.components import Component
+from meshwright.core.kit.kubernetes.installing import components, entitlements, needs, sources
+from meshwright.core.kit.kubernetes.installing.entitlements import KEEP, LOOK, Entitlements, Rendered, rule
 from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.adapters import AccessRule, NeededRights, RightsRequest
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef
 
-_LOOK = ["get", "list"]
-_KEEP = ["get", "create", "patch", "delete"]
-_BROUGHT = "to bring, change and remove what Istio's charts hold"
-_GRANTED = "to make Istio's own roles: Kubernetes lets nobody grant what he may not do himself"
 _CLEARED = "to remove what istiod has made"
-Rendered = Sequence[tuple[Component, helm.Rendered]]
-
-
-def _rule(
-    because: str, verbs: list[str], group: str, *resources: str, names: Sequence[str] = (), namespace: str = ""
-) -> AccessRule:
-    return AccessRule(
-        groups=[group],
-        resources=list(resources),
-        verbs=verbs,
-        names=list(names),
-        namespace=namespace,
-        because=because,
-    )
-
-
 _READING = [
-    _rule("to find control planes and what takes part", _LOOK, "apps", "deployments", "daemonsets"),
-    _rule("to find control planes and what takes part", _LOOK, "", "namespaces", "pods"),
-    _rule("to find webhooks and tags", _LOOK, "admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
-    _rule("to find webhooks", _LOOK, "admissionregistration.k8s.io", "validatingwebhookconfigurations"),
-    _rule("to know the definitions that are there", _LOOK, "apiextensions.k8s.io", "customresourcedefinitions"),
+    rule("to find control planes and what takes part", LOOK, "apps", "deployments", "daemonsets"),
+    rule("to find control planes and what takes part", LOOK, "", "namespaces", "pods"),
+    rule("to find webhooks and tags", LOOK, "admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+    rule("to find webhooks", LOOK, "admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    rule("to know the definitions that are there", LOOK, "apiextensions.k8s.io", "customresourcedefinitions"),
 ]
 _MOVING = [
-    _rule("to move namespaces to another revision, and to withdraw them", ["patch"], "", "namespaces"),
-    _rule(
-        "to move workloads to another revision",
-        [*_LOOK, "patch"],
-        "apps",
-        *("deployments", "statefulsets", "daemonsets"),
+    rule("to move namespaces to another revision, and to withdraw them", ["patch"], "", "namespaces"),
+    rule(
+        "to move workloads to another revision", [*LOOK, "patch"], "apps", "deployments", "statefulsets", "daemonsets"
     ),
-    _rule("to respect disruption budgets", _LOOK, "policy", "poddisruptionbudgets"),
+    rule("to respect disruption budgets", LOOK, "policy", "poddisruptionbudgets"),
 ]
+_OWN = Entitlements("istio", "Istio", _READING)
 
 
 def _clearing(namespace: str) -> list[AccessRule]:
     """What removing takes besides the objects of the charts."""
     return [
-        _rule("to withdraw namespaces", ["patch"], "", "namespaces"),
-        _rule(_CLEARED, [*_KEEP, "list"], "", "configmaps", "services", namespace=namespace),
-        _rule(_CLEARED, [*_KEEP, "list"], "coordination.k8s.io", "leases", namespace=namespace),
-        _rule(_CLEARED, ["list"], "", "secrets", namespace=namespace),
-        _rule(_CLEARED, ["get", "delete"], "", "secrets", names=[OWN_SECRET], namespace=namespace),
-        _rule(_CLEARED, ["list"], "", "configmaps"),
-        _rule(_CLEARED, _KEEP, "", "configmaps", names=list(CA_MAPS)),
-        _rule(_CLEARED, [*_KEEP, "list"], "gateway.networking.k8s.io", "gatewayclasses"),
-        _rule("to know which classes are used", ["list"], "gateway.networking.k8s.io", "gateways"),
+        rule("to withdraw namespaces", ["patch"], "", "namespaces"),
+        rule(_CLEARED, [*KEEP, "list"], "", "configmaps", "services", namespace=namespace),
+        rule(_CLEARED, [*KEEP, "list"], "coordination.k8s.io", "leases", namespace=namespace),
+        rule(_CLEARED, ["list"], "", "secrets", namespace=namespace),
+        rule(_CLEARED, ["get", "delete"], "", "secrets", names=[OWN_SECRET], namespace=namespace),
+        rule(_CLEARED, ["list"], "", "configmaps"),
+        rule(_CLEARED, KEEP, "", "configmaps", names=list(CA_MAPS)),
+        rule(_CLEARED, [*KEEP, "list"], "gateway.networking.k8s.io", "gatewayclasses"),
+        rule("to know which classes are used", ["list"], "gateway.networking.k8s.io", "gateways"),
     ]
 
 
@@ -112,29 +86,7 @@ async def needed(runtime: kit.Runtime, asked: RightsRequest) -> NeededRights:
 
 async def installing(spec: InstallSpec, rendered: Rendered, cluster: k8s.Cluster | None = None) -> list[AccessRule]:
     """What bringing these charts takes, and taking them back. Raises KubernetesError."""
-    places = [ResourceRef(kind="Namespace", name=name) for name in {each.namespace for each in components_of(spec)}]
-    rules = [*_READING, *await needs.of_objects(places, "", _BROUGHT, cluster)]
-    for component, each in rendered:
-        refs = [k8s.reference_of(body) for body in each.objects]
-        rules += await needs.of_objects(refs, component.namespace, _BROUGHT, cluster)
-        rules += needs.of_definitions(each.objects, "to wait until a definition is served")
-    for component, each in rendered:
-        rules += needs.of_roles(each.objects, component.namespace, _GRANTED)
-    return needs.distinct(rules)
-
-
-async def standing(cluster: k8s.Cluster, record: Installation) -> list[AccessRule]:
-    """What changing, removing or bringing back an installation takes that is there. Raises KubernetesError."""
-    rules: list[AccessRule] = []
-    roles: list[ResourceRef] = []
-    for each in record.components:
-        rules += await needs.of_objects(each.inventory, each.namespace, _BROUGHT, cluster)
-        roles += [ref for ref in each.inventory if ref.group == needs.RBAC]
-    try:
-        bodies = [body for body in await k8s.every(roles, cluster.find) if body]
-    except k8s.Forbidden:  # the rules above say so
-        bodies = []
-    return needs.distinct([*_READING, *rules, *needs.of_roles(bodies, record.namespace, _GRANTED)])
+    return await _OWN.bringing([each.namespace for each in components_of(spec)], rendered, cluster)
 
 
 async def require_for(
@@ -146,7 +98,7 @@ async def require_for(
     """Raises Reject when we lack a right to bring this in the place of what is there, KubernetesError."""
     rules = await installing(spec, rendered, cluster)
     if record is not None:
-        rules += await standing(cluster, record)
+        rules += await _OWN.standing(cluster, record)
         if spec.revision != record.revision:
             rules += _MOVING
     await _require(cluster, rules, [spec, *([_spec_of(record)] if record else [])])
@@ -154,7 +106,7 @@ async def require_for(
 
 async def require_for_removal(cluster: k8s.Cluster, namespace: str, record: Installation | None) -> None:
     """Raises Reject when we lack a right to remove what is there, KubernetesError."""
-    rules = [*_READING, *_clearing(namespace), *(await standing(cluster, record) if record else [])]
+    rules = [*_READING, *_clearing(namespace), *(await _OWN.standing(cluster, record) if record else [])]
     await _require(cluster, rules, [_spec_of(record)] if record else [])
 
 
@@ -169,10 +121,7 @@ async def require_for_leftovers(cluster: k8s.Cluster, refs: Iterable[ResourceRef
 
 
 async def _require(cluster: k8s.Cluster, rules: Iterable[AccessRule], specs: list[InstallSpec]) -> None:
-    """Raises Reject naming what we lack, and the commands that print the roles of these installations."""
-    if missing := await rights.missing(cluster, rights.of(rules)):
-        commands = list(dict.fromkeys(_command(each) for each in specs))
-        raise failures.no_rights([each.action for each in missing], commands)
+    await entitlements.require(cluster, rules, [_command(each) for each in specs])
 
 
 def _spec_of(record: Installation) -> InstallSpec:
@@ -189,5 +138,4 @@ def _command(spec: InstallSpec) -> str:
     given = {"--version": spec.version, "--profile": spec.profile, "--revision": spec.revision}
     given |= {"--namespace": spec.namespace if spec.namespace != DEFAULT_NAMESPACE else ""}
     given |= {"--chart": spec.values.charts}
-    words = [f"{name} {shlex.quote(value)}" for name, value in given.items() if value]
-    return " ".join(["meshwright connections rights --adapter istio --for install", *words])
+    return _OWN.command(given)

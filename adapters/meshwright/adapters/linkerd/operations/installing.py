@@ -16,6 +16,7 @@ from meshwright.adapters.linkerd.adapter import adapter
 from meshwright.adapters.linkerd.installation import charts
 from meshwright.adapters.linkerd.installation.charts import InstallSpec
 from meshwright.adapters.linkerd.installation.options import Options
+from meshwright.adapters.linkerd.operations import entitlements
 from meshwright.adapters.linkerd.operations.places import Place, new, outcome
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
@@ -33,6 +34,8 @@ _UNSAID_TRUST_DOMAIN = "mesh.local"
 """what the contract says where nobody did"""
 _OLDEST_KUBERNETES = (1, 31)
 _ROUTES = ("gateway.networking.k8s.io", "HTTPRoute")
+
+adapter.installing_rights(entitlements.needed)
 
 
 class Checked(Model, frozen=True, kw_only=True):
@@ -73,7 +76,7 @@ def spec_of(arguments: InstallMesh, before: Installation | None, newest: str) ->
         problems.append(FieldError(detail=detail, pointer="#/namespace"))
     version = arguments.version or (before.version if before else newest)
     values = charts.values_of(arguments.values or (before.values if before else {}))
-    problems += version_problems(version) + value_problems(values)
+    problems += versions.problems(version) + value_problems(values)
     if values.anchor:
         problems.append(FieldError(detail="another anchor comes by an upgrade", pointer="#/values/anchor"))
     if problems:
@@ -87,13 +90,6 @@ def spec_of(arguments: InstallMesh, before: Installation | None, newest: str) ->
         trust_domain=asked or (before.trust_domain if before else "") or DOMAIN,
         values=values,
     )
-
-
-def version_problems(version: str) -> list[FieldError]:
-    """What is wrong with what is to be a release."""
-    if versions.is_release(version):
-        return []
-    return [FieldError(detail=f"{version!r} is no release: one is written like edge-26.6.3", pointer="#/version")]
 
 
 def value_problems(values: charts.Values) -> list[FieldError]:
@@ -140,10 +136,11 @@ async def examine(
     source = await sources.source(
         cluster, options, spec.values.charts, spec.version, versions.chart_version(spec.version)
     )
-    rendered = [await components.render(each, source) for each in charts.components(spec, authority)]
+    rendered = [(each, await components.render(each, source)) for each in charts.components(spec, authority)]
+    await entitlements.require_for(cluster, spec, rendered, before)
     if against := await _in_the_way(cluster, spec, before, upgrade=upgrade):
         raise failures.unfit(against)
-    left_out = [f"{one.ref} is left out: {one.because}" for each in rendered for one in each.left_out]
+    left_out = [f"{one.ref} is left out: {one.because}" for _, each in rendered for one in each.left_out]
     return Checked(source=source, notes=[*await _notes(cluster, spec), *left_out])
 
 

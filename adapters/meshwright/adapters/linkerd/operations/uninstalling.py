@@ -13,6 +13,7 @@ from typing import Any
 from meshwright.adapters.linkerd import words
 from meshwright.adapters.linkerd.adapter import adapter
 from meshwright.adapters.linkerd.installation.charts import DEFINITIONS
+from meshwright.adapters.linkerd.operations import entitlements
 from meshwright.adapters.linkerd.operations.places import Place
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes.installing import failures, removing
@@ -29,7 +30,7 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
         raise failures.no_mesh("Linkerd", ctx.command.mesh)
     if recorded.installer:
         raise failures.not_ours("Linkerd", recorded.namespace, recorded.installer)
-    await ctx.patient_step("look", functools.partial(removing.check_designs, ctx))
+    await ctx.patient_step("look", functools.partial(_look, place))
     removed = 0
     if before:  # otherwise it is in another cluster than the connection leads to
         await removing.release_namespaces(place, "annotations", words.INJECT, words.INJECTED)
@@ -55,3 +56,10 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
         "kept": [{"resource": str(each.ref), "because": each.because} for each in kept],
         "proxies_left": left if before else {},
     }
+
+
+async def _look(place: Place) -> None:
+    """Raises Reject where something stands against it."""
+    await removing.check_designs(place.ctx)
+    if place.record:
+        await entitlements.require_for_removal(await place.cluster(), place.record)

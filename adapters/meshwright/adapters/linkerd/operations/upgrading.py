@@ -10,11 +10,11 @@ is restarted. An anchor is replaced in steps (values.anchor), and each is refuse
 import datetime
 from typing import Any
 
-from meshwright.adapters.linkerd import proxies, words
+from meshwright.adapters.linkerd import proxies, versions, words
 from meshwright.adapters.linkerd.adapter import adapter
 from meshwright.adapters.linkerd.installation import charts
 from meshwright.adapters.linkerd.installation.charts import InstallSpec
-from meshwright.adapters.linkerd.operations.installing import bring, check, check_skew, value_problems, version_problems
+from meshwright.adapters.linkerd.operations.installing import bring, check, check_skew, value_problems
 from meshwright.adapters.linkerd.operations.places import Place, new, outcome
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
@@ -78,7 +78,7 @@ def spec_of(arguments: UpgradeMesh, before: Installation, newest: str) -> Instal
         raise failures.adopted("Linkerd", before.namespace, before.installer)
     values = charts.values_of(merged(before.values, arguments.values))
     version = arguments.version or (before.version if values.anchor else newest)
-    problems = version_problems(version) + value_problems(values)
+    problems = versions.problems(version) + value_problems(values)
     if arguments.revision:
         problems.append(FieldError(detail="Linkerd has no revisions: leave it out", pointer="#/revision"))
     if problems:
