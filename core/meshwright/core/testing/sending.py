@@ -36,6 +36,10 @@ def command(*, seconds: float = 60, **fields: Any) -> operations.Command:
     return operations.Command(**(usual | fields))
 
 
+_PATIENCE = 30.0
+"""seconds until a publish is given up, as `eventually` has; a process under test has a caller who asks again"""
+
+
 class Sender:
     """Sends commands to one adapter on one connection."""
 
@@ -47,7 +51,7 @@ class Sender:
     async def ask(self, arguments: operations.Arguments, mesh: str = "m1", seconds: float = 60, **more: Any) -> str:
         """Publish a command with a deadline `seconds` from now; returns the id of its operation.
 
-        `more` are further fields of the command.
+        `more` are further fields of the command. A server that restarts on a busy machine is waited for.
         """
         asked = self._command(arguments, mesh, seconds, **more)
         subject = subjects.fill(
@@ -58,7 +62,7 @@ class Sender:
             queue=mesh if asked.mutates else subjects.UNORDERED,
             operation=asked.operation,
         )
-        await self.bus.publisher.publish(subject, asked, id=asked.operation, expected_last=0)
+        await self.bus.publisher.publish(subject, asked, id=asked.operation, expected_last=0, timeout=_PATIENCE)
         return asked.operation
 
     def _command(self, arguments: operations.Arguments, mesh: str, seconds: float, **more: Any) -> operations.Command:
