@@ -83,4 +83,33 @@ RULES = (
         " namespace, or on a workload but not on its pods, it does nothing.",
         "Write the annotation in the template of the pods.",
     ),
+    _rule(
+        "MW3910",
+        "warning",
+        "Route that is never reached",
+        "Of the routes of a router the first one that matches decides, and one before this matches every request.",
+        "Move it before the one that matches everything, or remove it.",
+    ),
+    _rule(
+        "MW3911",
+        "warning",
+        "Intention that is overruled",
+        "Intentions for the destination * say one thing of a source, and those of a service another of everybody:"
+        " Consul takes those of the exact destination first, so for this service the former do not count.",
+        "Name the source in the intentions of the service, too, or leave it out for all.",
+    ),
+    _rule(
+        "MW3912",
+        "error",
+        "Source that is named twice",
+        "Intentions for one destination name the same source twice: Consul refuses the entry.",
+        "Keep one of them; what depends on paths, methods or headers is said by its permissions.",
+    ),
+    _rule(
+        "MW3913",
+        "error",
+        "Entry of the whole mesh by another name",
+        "There is one ProxyDefaults, with the name global, and one Mesh, with the name mesh: Consul refuses others.",
+        "Give it that name.",
+    ),
 )

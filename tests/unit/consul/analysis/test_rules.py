@@ -35,12 +35,21 @@ def intentions(*sources: dict[str, Any], of: str = "web", name: str = "web") -> 
     return thing("ServiceIntentions", {"destination": {"name": of}, "sources": list(sources)}, name)
 
 
+def router(*routes: dict[str, Any]) -> Any:
+    """A router."""
+    return thing("ServiceRouter", {"routes": list(routes)})
+
+
 HTTP, TCP = thing("ServiceDefaults", {"protocol": "http"}), thing("ServiceDefaults", {"protocol": "tcp"})
 COMMON = thing("ProxyDefaults", {"config": {"protocol": "grpc"}}, "global")
 SUBSETS = thing("ServiceResolver", {"subsets": {"v1": {"filter": "x"}}})
 NOBODY = intentions({"name": "*", "action": "deny"}, of="*", name="all")
+ALLOWED = intentions({"name": "*", "action": "deny"}, {"name": "a", "action": "allow"}, of="*", name="all")
 ALL = {"action": "allow", "http": {"pathPrefix": "/"}}
 SOME = {"action": "deny", "http": {"pathPrefix": "/admin"}}
+TOKEN = {"jwt": {"providers": [{"name": "okta"}]}}
+FAILOVER = {"subsets": {"v1": {"filter": "x"}}, "failover": {"*": {"serviceSubset": "v2"}}}
+BY_PATH = {"match": {"http": {"pathPrefix": "/admin"}}}
 MARK = {"consul.hashicorp.com/connect-inject": "true"}
 PATH = "consul.hashicorp.com~1connect-inject"
 
@@ -104,7 +113,39 @@ CASES: list[tuple[str, str, list[Any], list[Any]]] = [
         [workload({"labels": MARK})],
         [workload({"annotations": MARK}, annotations=MARK)],
     ),
+    (
+        "MW3902",
+        "#/spec/failover/*/serviceSubset",
+        [thing("ServiceResolver", FAILOVER)],
+        [thing("ServiceResolver", {**FAILOVER, "failover": {"*": {"serviceSubset": "v1"}}})],
+    ),
+    ("MW3910", "#/spec/routes/1", [HTTP, router({}, BY_PATH)], [HTTP, router(BY_PATH, {})]),
+    (
+        "MW3911",
+        "#/spec/sources/1",
+        [ALLOWED, intentions({"name": "*", "action": "deny"})],
+        [ALLOWED, intentions({"name": "*", "action": "deny"}, {"name": "a", "action": "allow"})],
+    ),
+    (
+        "MW3912",
+        "#/spec/sources/1/name",
+        [NOBODY, intentions({"name": "a", "action": "allow"}, {"name": "a", "action": "deny"})],
+        [NOBODY, intentions({"name": "a", "action": "allow"}, {"name": "a", "action": "deny", "peer": "dc2"})],
+    ),
+    ("MW3913", "#/metadata/name", [thing("Mesh", {}, "all")], [thing("Mesh", {}, "mesh")]),
 ]
+
+SOUND: dict[str, list[Any]] = {
+    "a permission for whoever has a token": [
+        NOBODY, HTTP, intentions({"name": "a", "permissions": [{**ALL, **TOKEN}, SOME]})
+    ],
+    "a subset in another namespace": [
+        HTTP, SUBSETS,
+        thing("ServiceSplitter", {"splits": [{"weight": 100, "serviceSubset": "v9", "namespace": "bank"}]}),
+    ],
+    "the same action for everybody": [ALLOWED, intentions({"name": "*", "action": "allow"})],
+}  # fmt: skip
+"""what is close to being broken, and is not"""
 
 
 @pytest.mark.parametrize(("code", "pointer", "broken", "mended"), CASES)
@@ -125,3 +166,16 @@ def test_an_entry_behind_consuls_own_api_is_looked_at_alike() -> None:
     entry = of_entry(ref_of("service-splitter", "web"), Entry(body=body))
     result = analyzers.run(Manifests([entry]), complete=True)
     assert {each.code for each in result.findings} == {"MW3901", "MW3902", "MW3905"}
+
+
+@pytest.mark.parametrize("bodies", SOUND.values(), ids=SOUND.keys())
+def test_what_only_looks_broken_is_not_told(bodies: list[Any]) -> None:
+    """No finding of any rule."""
+    assert found(*bodies) == {}
+
+
+def test_a_file_beside_what_consul_itself_has_is_one_entry() -> None:
+    """Behind Consul's own API an entry has no namespace: a file of it changes it, and is no second one."""
+    entry = of_entry(ref_of("service-defaults", "web"), Entry(body={"Kind": "service-defaults", "Name": "web"}))
+    result = analyzers.run(Manifests([entry, from_object(HTTP)]), complete=True)
+    assert result.findings == []

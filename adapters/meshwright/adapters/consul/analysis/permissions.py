@@ -3,17 +3,26 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from meshwright.adapters.consul.analysis.registry import DEFAULTS, INTENTIONS, MESH, PROXIES, analyzers, protocol
+from meshwright.adapters.consul.analysis.registry import (
+    DEFAULTS,
+    INTENTIONS,
+    MESH,
+    PROXIES,
+    analyzers,
+    destination,
+    protocol,
+    sources,
+)
 from meshwright.adapters.consul.control_plane.entries import is_l7
-from meshwright.core.kit.analysis import Manifest, Manifests, Observation
+from meshwright.core.kit.analysis import Manifests, Observation
 from meshwright.core.kit.analysis.manifests import items, mapping
 
 
 @analyzers.analyzer("MW3903", needs=(DEFAULTS,))
 def permissions_are_seen(manifests: Manifests) -> Iterator[Observation]:
     """Permissions of requests to what Consul takes for TCP."""
-    for each, index, source in _sources(manifests):
-        name = _destination(each)
+    for each, index, source in sources(manifests):
+        name = destination(each)
         told = protocol(manifests, name)
         if source.get("permissions") and name != "*" and not is_l7(told):
             message = f"the protocol of {name} is {told or 'not set'}"
@@ -25,7 +34,7 @@ def permissions_are_seen(manifests: Manifests) -> Iterator[Observation]:
 @analyzers.analyzer("MW3904")
 def permissions_are_reached(manifests: Manifests) -> Iterator[Observation]:
     """Permissions after one that matches every request."""
-    for each, index, source in _sources(manifests):
+    for each, index, source in sources(manifests):
         permissions = [mapping(one) for one in items(source.get("permissions"))]
         first = next((number for number, one in enumerate(permissions) if _is_all(one)), len(permissions))
         for number in range(first + 1, len(permissions)):
@@ -39,8 +48,8 @@ def somebody_is_denied(manifests: Manifests) -> Iterator[Observation]:
     """Intentions of which none denies everybody."""
     every = manifests.of(*INTENTIONS)
     if every and not any(
-        _destination(each) == "*" and source.get("name") == "*" and source.get("action") == "deny"
-        for each, _, source in _sources(manifests)
+        destination(each) == "*" and source.get("name") == "*" and source.get("action") == "deny"
+        for each, _, source in sources(manifests)
     ):
         first = min(every, key=lambda each: each.ref)
         message = f"{len(every)} intentions, and no one is denied by default"
@@ -59,19 +68,8 @@ def nobody_takes_plain_text(manifests: Manifests) -> Iterator[Observation]:
                 yield Observation(code="MW3907", manifest=each, message=message, pointer="#/spec/mutualTLSMode")
 
 
-def _sources(manifests: Manifests) -> Iterator[tuple[Manifest, int, dict[str, Any]]]:
-    for each in manifests.of(*INTENTIONS):
-        for index, source in enumerate(items(each.spec.get("sources"))):
-            yield each, index, dict(mapping(source))
-
-
-def _destination(intentions: Manifest) -> str:
-    """Whom intentions are about; behind Consul's API their name says it."""
-    return str(mapping(intentions.spec.get("destination")).get("name") or intentions.ref.name)
-
-
 def _is_all(permission: Mapping[str, Any]) -> bool:
     """Whether a permission matches every request."""
     http = mapping(permission.get("http"))
     by_path = http.get("pathExact") or http.get("pathRegex") or http.get("pathPrefix") not in (None, "", "/")
-    return not (by_path or http.get("header") or http.get("methods"))
+    return not (by_path or http.get("header") or http.get("methods") or permission.get("jwt"))

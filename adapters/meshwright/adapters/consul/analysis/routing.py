@@ -11,6 +11,8 @@ from meshwright.adapters.consul.analysis.registry import (
     ROUTER,
     SPLITTER,
     analyzers,
+    destination,
+    is_elsewhere,
     protocol,
 )
 from meshwright.adapters.consul.control_plane.entries import is_l7
@@ -31,11 +33,11 @@ def routed_services_have_a_protocol(manifests: Manifests) -> Iterator[Observatio
 
 @analyzers.analyzer("MW3902", needs=(RESOLVER,))
 def subsets_are_defined(manifests: Manifests) -> Iterator[Observation]:
-    """Subsets to which splitters and routers lead."""
+    """Subsets to which splitters, routers and resolvers lead."""
     defined = {each.ref.name: set(mapping(each.spec.get("subsets"))) for each in manifests.of(*RESOLVER)}
     for each, pointer, leg in _legs(manifests):
         service, subset = str(leg.get("service") or each.ref.name), str(leg.get("serviceSubset") or "")
-        if subset and subset not in defined.get(service, set()):
+        if subset and not is_elsewhere(leg) and subset not in defined.get(service, set()):
             have = ", ".join(sorted(defined.get(service, ()))) or "none"
             message = f"no ServiceResolver defines the subset {subset} of {service}; it has {have}"
             yield Observation(code="MW3902", manifest=each, message=message, pointer=f"{pointer}/serviceSubset")
@@ -55,12 +57,13 @@ def weights_are_whole(manifests: Manifests) -> Iterator[Observation]:
 
 @analyzers.analyzer("MW3908")
 def entries_are_once(manifests: Manifests) -> Iterator[Observation]:
-    """Entries for which there are several resources."""
+    """Entries for which there are several resources; what Consul itself has is the entry, and no resource."""
     seen: dict[tuple[str, str], Manifest] = {}
     for kind in ENTRIES:
         for each in manifests.of(*kind):
-            name = str(mapping(each.spec.get("destination")).get("name") or each.ref.name)
-            entry = each.ref.kind, name if kind == INTENTIONS else each.ref.name
+            if not each.ref.namespace:
+                continue
+            entry = each.ref.kind, destination(each) if kind == INTENTIONS else each.ref.name
             first = seen.setdefault(entry, each)
             if first.ref != each.ref:
                 message = f"{first.ref} is {' '.join(entry)} already"
@@ -75,3 +78,10 @@ def _legs(manifests: Manifests) -> Iterator[tuple[Manifest, str, dict[str, Any]]
     for each in manifests.of(*ROUTER):
         for index, route in enumerate(items(each.spec.get("routes"))):
             yield each, f"#/spec/routes/{index}/destination", dict(mapping(mapping(route).get("destination")))
+    for each in manifests.of(*RESOLVER):
+        yield each, "#/spec/redirect", dict(mapping(each.spec.get("redirect")))
+        for name, failover in mapping(each.spec.get("failover")).items():
+            pointer = f"#/spec/failover/{str(name).replace('~', '~0').replace('/', '~1')}"
+            yield each, pointer, dict(mapping(failover))
+            for index, leg in enumerate(items(mapping(failover).get("targets"))):
+                yield each, f"{pointer}/targets/{index}", dict(mapping(leg))
