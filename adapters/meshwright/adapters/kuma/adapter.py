@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 from meshwright.adapters.kuma import connecting
+from meshwright.adapters.kuma.analysis import analyzers
 from meshwright.adapters.kuma.installation.charts import SCHEMA
 from meshwright.adapters.kuma.installation.options import Options
 from meshwright.adapters.kuma.universal import connecting as universal
@@ -40,6 +41,7 @@ adapter = kit.Adapter(
     rights=connecting.RIGHTS,
     proofs=kit.proofs(__package__),
     values=SCHEMA,
+    analyzers=analyzers,
 )
 
 

@@ -26,5 +26,6 @@ adapter.adopts(
         status=_status,
     )
 )
+adapter.live_resources(kit.by_connection({Kubernetes: live.resources, Kuma: universal_live.resources}))
 adapter.live_kinds(kit.by_connection({Kubernetes: live.kinds, Kuma: universal_live.kinds}))
 objects.register(adapter, proxies=frozenset({words.SIDECAR}))

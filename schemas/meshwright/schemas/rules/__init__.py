@@ -6,12 +6,13 @@ words from here.
 """
 
 from meshwright.schemas.findings import FindingRule
-from meshwright.schemas.rules import consul, general, istio_traffic, istio_workloads, linkerd
+from meshwright.schemas.rules import consul, general, istio_traffic, istio_workloads, kuma, linkerd
 
 GENERAL = general.RULES
 ISTIO = (*istio_traffic.RULES, *istio_workloads.RULES)
+KUMA = kuma.RULES
 LINKERD = linkerd.RULES
 CONSUL = consul.RULES
 BY_CODE: dict[str, FindingRule] = {
-    each.code: each for each in sorted((*GENERAL, *ISTIO, *LINKERD, *CONSUL), key=lambda each: each.code)
+    each.code: each for each in sorted((*GENERAL, *ISTIO, *KUMA, *LINKERD, *CONSUL), key=lambda each: each.code)
 }

@@ -38,7 +38,7 @@ async def test_a_code_that_is_none_is_not_found(harness: Harness, asked: str) ->
 
 def test_codes_are_given_once() -> None:
     """No two rules share a code, and those of a mesh name its adapter."""
-    every: list[FindingRule] = [*rules.GENERAL, *rules.ISTIO, *rules.LINKERD, *rules.CONSUL]
+    every: list[FindingRule] = [*rules.GENERAL, *rules.ISTIO, *rules.KUMA, *rules.LINKERD, *rules.CONSUL]
     assert len(rules.BY_CODE) == len(every)
     assert {each.adapter for each in rules.ISTIO} == {"istio"}
     assert {each.adapter for each in rules.GENERAL} == {""}

@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from meshwright.adapters.kuma import words
+from meshwright.adapters.kuma.analysis import KINDS
 from meshwright.adapters.kuma.universal import records
 from meshwright.adapters.kuma.universal.api import api_of
 from meshwright.core import kit
 from meshwright.core.kit.analysis import LiveResources, Manifest
 from meshwright.core.kit.kubernetes.installing.needs import plural
 from meshwright.schemas.references import ResourceRef
+
+
+async def resources(scope: kit.Scope) -> LiveResources:
+    """All resources of the mesh that analyzers look at."""
+    return await kinds(scope, KINDS)
 
 
 async def kinds(scope: kit.Scope, wanted: Sequence[tuple[str, str]]) -> LiveResources:
