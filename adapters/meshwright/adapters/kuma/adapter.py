@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from meshwright.adapters.kuma import connecting
 from meshwright.adapters.kuma.analysis import analyzers
+from meshwright.adapters.kuma.importing import importers
 from meshwright.adapters.kuma.installation.charts import SCHEMA
 from meshwright.adapters.kuma.installation.options import Options
 from meshwright.adapters.kuma.universal import connecting as universal
@@ -42,6 +43,7 @@ adapter = kit.Adapter(
     proofs=kit.proofs(__package__),
     values=SCHEMA,
     analyzers=analyzers,
+    importers=importers,
 )
 
 

@@ -26,20 +26,20 @@ from meshwright.schemas.intents import (
 )
 
 ROUTED = (TrafficSplit, HeaderRoute, Mirror)
-_RETRY_ON = {
+RETRY_ON = {
     "5xx": "5xx",
     "gateway-error": "GatewayError",
     "connect-failure": "ConnectFailure",
     "reset": "Reset",
     "retriable-4xx": "Retriable4xx",
 }
-_LIMITS = {
+LIMITS = {
     "max_connections": "maxConnections",
     "max_pending_requests": "maxPendingRequests",
     "max_requests": "maxRequests",
     "max_retries": "maxRetries",
 }
-_BALANCERS = {"round-robin": "RoundRobin", "least-request": "LeastRequest", "random": "Random", "ring-hash": "RingHash"}
+BALANCERS = {"round-robin": "RoundRobin", "least-request": "LeastRequest", "random": "Random", "ring-hash": "RingHash"}
 EVERYTHING: Json = {"path": {"type": "PathPrefix", "value": "/"}}
 
 
@@ -99,7 +99,7 @@ def retry(facts: KumaFacts, service: Service, wish: Retry) -> Resource:
     """Trying again. Raises CannotExpress."""
     if not wish.retry_on:
         raise CannotExpress("Kuma takes an empty retry_on for its own choice of reasons", "name what is tried again")
-    http: Json = {"numRetries": wish.attempts, "retryOn": [_RETRY_ON[each] for each in dict.fromkeys(wish.retry_on)]}
+    http: Json = {"numRetries": wish.attempts, "retryOn": [RETRY_ON[each] for each in dict.fromkeys(wish.retry_on)]}
     if wish.per_try_timeout:
         http["perTryTimeout"] = values.duration(wish.per_try_timeout)
     return values.outbound(facts, "MeshRetry", service, {"http": http})
@@ -115,7 +115,7 @@ def circuit_breaker(facts: KumaFacts, service: Service, wish: CircuitBreaker) ->
     """Limits for each caller, and the ejection of instances. Raises CannotExpress."""
     if wish.max_retries == 0:
         raise CannotExpress("Kuma has no limit of zero retries", "say max_retries: 1, or retry nothing")
-    limits = {key: limit for name, key in _LIMITS.items() if (limit := getattr(wish, name)) is not None}
+    limits = {key: limit for name, key in LIMITS.items() if (limit := getattr(wish, name)) is not None}
     default: Json = {"connectionLimits": limits} if limits else {}
     if outliers := wish.outlier_detection:
         default["outlierDetection"] = {
@@ -129,7 +129,7 @@ def circuit_breaker(facts: KumaFacts, service: Service, wish: CircuitBreaker) ->
 
 def load_balancing(facts: KumaFacts, service: Service, wish: LoadBalancing) -> Resource:
     """How an instance is chosen."""
-    default: Json = {"loadBalancer": {"type": _BALANCERS[wish.policy]}}
+    default: Json = {"loadBalancer": {"type": BALANCERS[wish.policy]}}
     if wish.policy == "ring-hash" and wish.hash_header:
         default["hashPolicies"] = [{"type": "Header", "header": {"name": wish.hash_header.lower()}}]
     return values.outbound(facts, "MeshLoadBalancingStrategy", service, default)
