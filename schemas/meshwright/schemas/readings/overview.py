@@ -41,7 +41,7 @@ class MeshOverview(Model, frozen=True, kw_only=True):
     """One mesh at a glance.
 
     `condition` is the worst one, None when all hold. `traffic` adds up the newest windows, which `sparkline` has one by
-    one, oldest first.
+    one, oldest first; or the span that was asked for, in steps, of which `complete` says whether all could be added up.
     """
 
     id: Name
@@ -55,6 +55,7 @@ class MeshOverview(Model, frozen=True, kw_only=True):
     proxies: ProxyCounts
     traffic: TrafficNumbers | None = None
     sparkline: list[SeriesPoint] = []
+    complete: bool = True
     observed_at: Moment
 
 

@@ -16,9 +16,23 @@ _FIELDS = {"service": ["service"], "namespace": ["namespace"], "version": ["vers
 """the fields of workloads that have what an option may name; a destination may be any host"""
 
 
-def overview(session: Session, watch: WatchOption = False, every: EveryOption = refreshing.EVERY) -> None:
+def overview(
+    session: Session,
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since", metavar="TIME", help="Traffic from then on: 10m, 2h ago. By default the newest windows."
+        ),
+    ] = "",
+    watch: WatchOption = False,
+    every: EveryOption = refreshing.EVERY,
+) -> None:
     """Show every mesh with its proxies and traffic, what runs, and what needs somebody, the worst first."""
-    refreshing.show(session, "/v1/overview", dict, rendered.overview, watch=watch, every=every)
+
+    def params() -> dict[str, Any]:
+        return {"since": choices.moment(since)} if since else {}
+
+    refreshing.show(session, "/v1/overview", params, rendered.overview, watch=watch, every=every)
 
 
 def metrics(

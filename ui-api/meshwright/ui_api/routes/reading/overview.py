@@ -2,15 +2,18 @@
 
 import asyncio
 import datetime
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
 from starlette.responses import Response
 
 from meshwright.core.operations import titles
 from meshwright.core.store import Kind, kinds, paging
+from meshwright.schemas.base import Moment
 from meshwright.schemas.readings.overview import Attention, Overview, RunningOperations
 from meshwright.schemas.subjects import SYSTEM_WORKSPACE
 from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import invalid
 from meshwright.ui_api.http.queries import LARGEST_PAGE, Read
 from meshwright.ui_api.http.routing import Call, NoBody, Routes
 from meshwright.ui_api.reading import views
@@ -26,20 +29,28 @@ FAILED_WITHIN = datetime.timedelta(hours=1)
 _MANY = 50
 
 
+class OverviewQuery(Read, frozen=True, kw_only=True):
+    """With `since` the traffic of each mesh is that from then on; without it that of the newest windows."""
+
+    since: Annotated[Moment | None, Meta(description="Before now.")] = None
+
+
 @routes.add(
     "GET",
     "/v1/overview",
     "getOverview",
     role="viewer",
-    query=Read,
+    query=OverviewQuery,
     answer=Overview,
     problems=("store-unavailable", "not-yet-visible"),
 )
-async def show(call: Call[NoBody, Read]) -> Response:
+async def show(call: Call[NoBody, OverviewQuery]) -> Response:
     """Show every mesh with its proxies and traffic, what runs, and what needs somebody, the worst first."""
     await views.settle(call, kinds.MESHES.stream)
     store, workspace = call.api.views, call.workspace
-    now = datetime.datetime.now(datetime.UTC)
+    now, since = datetime.datetime.now(datetime.UTC), call.query.since
+    if since is not None and since >= now:
+        raise invalid("must be in the past", "#/query/since")
     known, mesh_count, counts, running, newest = await asyncio.gather(
         _page(call, kinds.MESHES, limit=MESHES),
         store.count(kinds.MESHES, workspace),
@@ -48,7 +59,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
         _page(call, kinds.OPERATIONS, where={"done": False}, sort="accepted_at", descending=True, limit=RUNNING),
     )
     glances, needs = await asyncio.gather(
-        meshes.glance(store, workspace, known, counts), _attention(call, known, counts, now)
+        meshes.glance(store, workspace, known, counts, since), _attention(call, known, counts, now)
     )
     answer = Overview(
         meshes=glances,

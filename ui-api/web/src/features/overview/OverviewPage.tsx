@@ -1,8 +1,10 @@
-import { Link } from "@tanstack/react-router";
-import { query, type Schemas } from "@/api/client";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { api, query, type Schemas } from "@/api/client";
 import { Empty, Loaded, Page } from "@/shared/Page";
 import { milliseconds, rate, share } from "@/shared/numbers";
 import { Sparkline } from "@/shared/Sparkline";
+import { SPANS, spanOf, type Span } from "@/shared/spans";
 import { State } from "@/shared/State";
 import { Time } from "@/shared/Time";
 import { EntityLink } from "./EntityLink";
@@ -10,10 +12,43 @@ import "./overview.css";
 
 const REFRESH_MS = 5000;
 
+const overviewRoute = getRouteApi("/");
+
+/** The newest windows, or all of a span. */
+function useOverview(span: Span | undefined) {
+  return useQuery({
+    queryKey: ["get", "/v1/overview", { span: span ?? "" }],
+    refetchInterval: REFRESH_MS,
+    placeholderData: (before: Overview | undefined) => before,
+    queryFn: async (): Promise<Overview> => {
+      const asked = span ? { since: new Date(Date.now() - SPANS[span] * 1000).toISOString() } : {};
+      const { data } = await api.GET("/v1/overview", { params: { query: asked } });
+      if (!data) throw new Error("the API sent no overview");
+      return data;
+    },
+  });
+}
+
 export function OverviewPage() {
-  const read = query.useQuery("get", "/v1/overview", {}, { refetchInterval: REFRESH_MS });
+  const { span: word } = overviewRoute.useSearch();
+  const navigate = overviewRoute.useNavigate();
+  const span = word ? spanOf(word) : undefined;
+  const read = useOverview(span);
   return (
-    <Page title="Overview" readAt={read.dataUpdatedAt} equivalent={{ cli: "overview", request: "GET /v1/overview", data: read.data, name: "overview" }}>
+    <Page
+      title="Overview"
+      readAt={read.dataUpdatedAt}
+      actions={
+        <label className="inline soft">
+          Traffic of
+          <select value={span ?? ""} onChange={(event) => void navigate({ search: { span: event.target.value || undefined }, replace: true })}>
+            <option value="">the newest windows</option>
+            {Object.keys(SPANS).map((each) => <option key={each} value={each}>the last {each}</option>)}
+          </select>
+        </label>
+      }
+      equivalent={{ cli: span ? `overview --since ${span}` : "overview", request: "GET /v1/overview", data: read.data, name: "overview" }}
+    >
       <Loaded of={read}>
         {(overview) => (
           <>
@@ -120,6 +155,7 @@ function MeshCard({ mesh }: { mesh: Schemas["MeshOverview"] }) {
           <dd><Link to="/workloads" search={{ mesh: mesh.id }}>{mesh.workloads}</Link></dd>
         </div>
       </dl>
+      {!mesh.complete && <p className="soft">The oldest part of this span was too much to add up in time and is missing.</p>}
       <p className="row">
         <Link to="/topology/$mesh" params={{ mesh: mesh.id }}>Topology</Link>
         <span className="soft">observed <Time at={mesh.observed_at} /></span>
