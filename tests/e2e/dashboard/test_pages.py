@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, Request, expect
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(300)]
 Visitor = Any
@@ -75,6 +75,52 @@ def test_no_page_is_wider_than_a_phone(visitor: Visitor) -> None:
             wide.append(f"{path}: {width} px")
     visitor.complaints = [each for each in visitor.complaints if "404" not in each]
     assert wide == []
+
+
+WRITING = 24
+"""at least so many different buttons of all pages change something"""
+_CLICKED = """() => [...document.querySelectorAll('main button:not([aria-disabled=true]), [role=dialog] button')]
+    .filter((each) => !each.closest('.menu') && !/close|copy/i.test(each.ariaLabel ?? ''))"""
+
+
+def _writing(page: Page) -> dict[str, str]:
+    """The buttons in sight that change something: what is written on each, and why it cannot be used."""
+    script = """all => all.map(each => [each.textContent.replace(/[.] This needs.*/, ''),
+        each.ariaDisabled === 'true' ? each.textContent : ''])"""
+    return dict(page.locator("[data-writes]").evaluate_all(script))
+
+
+def test_a_viewer_changes_nothing_on_any_page(visitor: Visitor) -> None:
+    """Every button that writes is disabled and says which role it needs; of the others none sends a write."""
+    place = visitor.place
+    name = "viewed"
+    place.http.put(f"/v1/designs/{name}", json={"intents": []}).raise_for_status()
+    place.http.put(f"/v1/designs/{name}", json={"description": "again", "intents": []}, headers={"If-Match": "*"})
+    applied = place.http.post(f"/v1/designs/{name}:apply", json={"mesh": "demo"}).raise_for_status().json()["id"]
+    page = visitor.signs_in(place.token_of("viewer"))
+    sent: list[str] = []
+
+    def hears(request: Request) -> None:
+        previews = (":translate", ":diff", ":validate", ":import", "validate_only=true")
+        if request.method != "GET" and not any(each in request.url for each in previews):
+            sent.append(f"{request.method} {request.url}")
+
+    page.on("request", hears)
+    tabs = (f"/designs/{name}?tab={each}" for each in ("edit", "apply", "versions", "releases", "drift"))
+    asked = ("rotate", "refresh", "upgrade", "uninstall")
+    dialogs = (f"/meshes/demo?dialog={each}" for each in asked)
+    seen: dict[str, str] = {}
+    for path in (*PAGES[:-1], *tabs, *dialogs, f"/operations/{applied}", "/meshes?dialog=detect"):
+        visitor.goes(path)
+        seen |= _writing(page)
+        for number in range(int(page.evaluate(f"({_CLICKED})().length"))):
+            page.evaluate(f"number => ({_CLICKED})()[number]?.click()", number)
+            seen |= _writing(page)
+            page.keyboard.press("Escape")
+    assert sent == []
+    assert {what: why for what, why in seen.items() if "This needs the role" not in why} == {}
+    assert len(seen) >= WRITING, sorted(seen)
+    visitor.complaints.clear()  # the browser reports each 403 of a preview
 
 
 def test_scripts_come_from_this_server_alone(visitor: Visitor) -> None:

@@ -1,6 +1,8 @@
 /** Asks before something is changed: what will happen, why (for the history), and the refusal if there is one. */
 import { useState, type FormEvent, type ReactNode } from "react";
+import type { Role } from "@/api/session";
 import { Dialog } from "./Dialog";
+import { Guarded } from "./Guarded";
 import { ProblemNote } from "./ProblemNote";
 
 interface Props {
@@ -11,12 +13,14 @@ interface Props {
   onConfirm(reason: string): Promise<unknown>;
   action: string;
   danger?: boolean;
+  /** who may do it */
+  role?: Role;
   /** the reason is asked for, unless the API takes none */
   withReason?: boolean;
   children?: ReactNode;
 }
 
-export function Confirm({ title, open, onClose, onConfirm, action, danger, withReason = true, children }: Props) {
+export function Confirm({ title, open, onClose, onConfirm, action, danger, role = "operator", withReason = true, children }: Props) {
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -41,9 +45,7 @@ export function Confirm({ title, open, onClose, onConfirm, action, danger, withR
         {error ? <ProblemNote error={error} /> : null}
         <div className="row end">
           <button type="button" className="button" onClick={onClose}>Keep as it is</button>
-          <button type="submit" className={danger ? "button danger" : "button primary"} disabled={busy}>
-            {busy ? "…" : action}
-          </button>
+          <Guarded role={role} tone={danger ? "danger" : "primary"} busy={busy} submit>{busy ? "…" : action}</Guarded>
         </div>
       </form>
     </Dialog>

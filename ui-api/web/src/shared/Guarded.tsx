@@ -1,4 +1,7 @@
-/** A button that says why it cannot be used. It stays focusable, so that the reason can be read by keyboard too. */
+/**
+ * Every button that changes something: one that the caller's role does not allow says so instead. It stays focusable,
+ * so that the reason can be read by keyboard too.
+ */
 import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
 import { useRefusal, type Role } from "@/api/session";
@@ -9,19 +12,26 @@ interface Props {
   /** another reason why it cannot be used now */
   because?: string;
   tone?: "primary" | "danger" | "plain";
-  onClick(): void;
+  /** sends its form instead of calling `onClick` */
+  submit?: boolean;
+  /** it is being done */
+  busy?: boolean;
+  onClick?(): void;
   children: ReactNode;
 }
 
-export function Guarded({ role, everywhere, because, tone = "plain", onClick, children }: Props) {
+export function Guarded({ role, everywhere, because, tone = "plain", submit, busy, onClick, children }: Props) {
   const reason = useRefusal(role, everywhere) || because || "";
   const button = (
     <button
-      type="button"
+      type={submit ? "submit" : "button"}
       className={`button ${tone}`}
+      data-writes={role}
+      disabled={busy}
       aria-disabled={reason ? true : undefined}
-      onClick={() => {
-        if (!reason) onClick();
+      onClick={(event) => {
+        if (reason) event.preventDefault();
+        else onClick?.();
       }}
     >
       {children}

@@ -1,13 +1,18 @@
 /** A form that begins an operation: tried without effect first, with a reason for the history. */
 import { useState, type FormEvent, type ReactNode } from "react";
+import type { Role } from "@/api/session";
 import { Copies } from "./Copies";
 import { Dialog } from "./Dialog";
+import { Guarded } from "./Guarded";
 import { ProblemNote } from "./ProblemNote";
 
 interface Props {
   title: string;
   action: string;
   danger?: boolean;
+  /** who may do it */
+  role?: Role;
+  everywhere?: boolean;
   cli: string;
   request: string;
   body?: unknown;
@@ -17,7 +22,7 @@ interface Props {
   children?: ReactNode;
 }
 
-export function OperationDialog({ title, action, danger, cli, request, body, onSend, onClose, children }: Props) {
+export function OperationDialog({ title, action, danger, role = "operator", everywhere, cli, request, body, onSend, onClose, children }: Props) {
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -46,8 +51,8 @@ export function OperationDialog({ title, action, danger, cli, request, body, onS
         {valid && <p role="status">Nothing speaks against it. Nothing has been changed.</p>}
         <div className="row end foot">
           <Copies cli={cli} request={request} body={body} />
-          <button type="button" className="button" disabled={busy} onClick={() => send(true)}>Try without effect</button>
-          <button type="submit" className={danger ? "button danger" : "button primary"} disabled={busy}>{busy ? "…" : action}</button>
+          <Guarded role={role} everywhere={everywhere} busy={busy} onClick={() => send(true)}>Try without effect</Guarded>
+          <Guarded role={role} everywhere={everywhere} tone={danger ? "danger" : "primary"} busy={busy} submit>{busy ? "…" : action}</Guarded>
         </div>
       </form>
     </Dialog>

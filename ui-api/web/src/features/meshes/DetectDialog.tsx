@@ -27,9 +27,9 @@ export function DetectDialog({ onClose }: { onClose(): void }) {
                   {items.map((each) => <option key={each.id} value={each.id}>{each.id} ({each.kind})</option>)}
                 </select>
               </label>
-              <button className="button primary" disabled={!chosen || detect.isPending} onClick={() => detect.mutate({ params: { path: { id: chosen } } })}>
+              <Guarded role="operator" tone="primary" busy={!chosen || detect.isPending} onClick={() => detect.mutate({ params: { path: { id: chosen } } })}>
                 {detect.isPending ? "Looking…" : "Look"}
-              </button>
+              </Guarded>
             </div>
           );
         }}

@@ -31,7 +31,7 @@ export function ConnectionDialog({ onClose }: { onClose(): void }) {
   };
   const add = kind === "kubernetes" ? `--kubeconfig FILE${settings.context ? ` --context ${String(settings.context)}` : ""}` : `--kind ${kind}`;
   return (
-    <OperationDialog title="Add a connection" action="Add" cli={`connections add ${name || "NAME"} ${add}`} request={`PUT /v1/connections/${name || "NAME"}`} onSend={send} onClose={onClose}>
+    <OperationDialog title="Add a connection" action="Add" role="admin" cli={`connections add ${name || "NAME"} ${add}`} request={`PUT /v1/connections/${name || "NAME"}`} onSend={send} onClose={onClose}>
       <NameField value={name} onChange={setName} />
       <label>
         Kind

@@ -42,7 +42,7 @@ export function ConnectionPanel({ id, onClose }: { id: string; onClose(): void }
           </>
         )}
       </Loaded>
-      <Confirm title={`Remove ${id}?`} action="Remove" danger open={removing} onClose={() => setRemoving(false)} onConfirm={remove}>
+      <Confirm title={`Remove ${id}?`} action="Remove" role="admin" danger open={removing} onClose={() => setRemoving(false)} onConfirm={remove}>
         <p>Nothing on the platform itself is changed. A connection with meshes cannot be removed.</p>
       </Confirm>
     </Dialog>

@@ -42,7 +42,7 @@ export function Tokens() {
         <pre className="code" tabIndex={0}>{secret}</pre>
         <button className="button primary" onClick={() => void navigator.clipboard.writeText(secret)}>Copy it</button>
       </Dialog>
-      <Confirm title={`Revoke ${revoking}?`} action="Revoke" danger open={revoking !== ""} onClose={() => setRevoking("")} onConfirm={revoke}>
+      <Confirm title={`Revoke ${revoking}?`} action="Revoke" role="admin" danger open={revoking !== ""} onClose={() => setRevoking("")} onConfirm={revoke}>
         <p>Within a second nobody can use it any more; browser sessions that it began end too.</p>
       </Confirm>
     </>
@@ -63,7 +63,7 @@ function Add({ onClose, onAdded }: { onClose(): void; onAdded(secret: string): v
     if (!preview && data) onAdded(data.secret);
   };
   return (
-    <OperationDialog title="Add a token" action="Add" cli={`tokens add ${id || "NAME"} --role ${role}`} request="POST /v1/tokens" body={body} onSend={send} onClose={onClose}>
+    <OperationDialog title="Add a token" action="Add" role="admin" cli={`tokens add ${id || "NAME"} --role ${role}`} request="POST /v1/tokens" body={body} onSend={send} onClose={onClose}>
       <NameField value={id} onChange={setId} />
       <label>
         Role

@@ -43,7 +43,7 @@ function Add({ onClose }: { onClose(): void }) {
     if (!preview) onClose();
   };
   return (
-    <OperationDialog title="Add a workspace" action="Add" cli={`workspaces add ${name || "NAME"}`} request={`PUT /v1/workspaces/${name || "NAME"}`} body={{ description }} onSend={send} onClose={onClose}>
+    <OperationDialog title="Add a workspace" action="Add" role="admin" everywhere cli={`workspaces add ${name || "NAME"}`} request={`PUT /v1/workspaces/${name || "NAME"}`} body={{ description }} onSend={send} onClose={onClose}>
       <NameField value={name} onChange={setName} />
       <label>Description<input value={description} onChange={(event) => setDescription(event.target.value)} /></label>
     </OperationDialog>
