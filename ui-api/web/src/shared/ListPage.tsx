@@ -17,11 +17,11 @@ interface Props<T, S> {
   keyOf(row: T): string;
   /** the order where the URL has none */
   order?: string;
-  filters: ReactNode;
+  filters?: ReactNode;
   actions?: ReactNode;
   /** what is said where the filters leave nothing, with the way back */
-  unmatched: string;
-  all: ReactNode;
+  unmatched?: string;
+  all?: ReactNode;
   /** what is said where there is nothing at all, and the command that brings something */
   none: { title: string; command: string };
 }
@@ -39,7 +39,7 @@ export function ListPage<T, S extends Record<string, unknown>>({ title, name, se
         rows: rows as Record<string, unknown>[],
       }}
     >
-      <div className="filters">{filters}</div>
+      {filters && <div className="filters">{filters}</div>}
       <Loaded of={list}>
         {() => (
           <Table
@@ -50,7 +50,7 @@ export function ListPage<T, S extends Record<string, unknown>>({ title, name, se
             order={search.order_by ?? order}
             onOrder={(order_by) => set({ order_by })}
             onEnd={() => list.hasNextPage && !list.isFetchingNextPage && void list.fetchNextPage()}
-            empty={filtered ? <Empty title={unmatched}>{all}</Empty> : <Empty {...none} />}
+            empty={filtered && unmatched ? <Empty title={unmatched}>{all}</Empty> : <Empty {...none} />}
           />
         )}
       </Loaded>

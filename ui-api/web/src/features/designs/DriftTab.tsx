@@ -29,7 +29,7 @@ export function DriftTab({ id }: { id: string }) {
             ))}
           </ul>
         ) : (
-          <Empty title="Every mesh is as it was applied." />
+          <Empty title="Every mesh is as it was applied." command={`meshwright drift show ${id}`} />
         )
       }
     </Loaded>

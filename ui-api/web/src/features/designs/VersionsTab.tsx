@@ -54,7 +54,7 @@ export function VersionsTab({ id, etag, from, to, onCompare }: Props) {
     <>
       <Loaded of={list}>
         {() => (
-          <Table label="Versions" rows={rows} columns={columns} keyOf={(row) => String(row.version)} onEnd={() => list.hasNextPage && void list.fetchNextPage()} empty={<Empty title="No version has been saved." />} />
+          <Table label="Versions" rows={rows} columns={columns} keyOf={(row) => String(row.version)} onEnd={() => list.hasNextPage && void list.fetchNextPage()} empty={<Empty title="No version has been saved." command={`meshwright apply ${id}.yaml --wait`} />} />
         )}
       </Loaded>
       {newest > 1 && <Comparison id={id} left={left} right={right} />}

@@ -4,7 +4,7 @@
  * Invariant: a row keeps its place while nothing is put before it; what is opened is measured, and moves what is below.
  */
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useLayoutEffect, useRef, useState, type RefObject } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, type Key, type RefObject } from "react";
 import type { Event } from "@/live/live";
 import { EventRow } from "./EventRow";
 
@@ -29,6 +29,7 @@ export function EventList({ label, events, onOpen }: Props) {
     scrollMargin: top,
     overscan: BESIDE,
   });
+  useEffect(() => forget(virtual.itemSizeCache, events), [virtual, events]);
   return (
     <ol ref={box} className="plain event-list" aria-label={label} style={{ height: virtual.getTotalSize() }}>
       {virtual.getVirtualItems().map(({ index, key, start }) => {
@@ -48,6 +49,13 @@ export function EventList({ label, events, onOpen }: Props) {
       })}
     </ol>
   );
+}
+
+/** The library keeps the size of every row that it has ever measured: those of events that are gone are of no use. */
+function forget(sizes: Map<Key, number>, events: Event[]): void {
+  if (sizes.size <= 2 * events.length) return;
+  const there = new Set<Key>(events.map((event) => event.id));
+  for (const key of sizes.keys()) if (!there.has(key)) sizes.delete(key);
 }
 
 /** How far below the page's beginning it stands, also when what is above it grows. */

@@ -1,11 +1,11 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
-import { ChoiceFilter, flags, queryString, TextFilter } from "@/shared/Filters";
+import { ChoiceFilter, TextFilter } from "@/shared/Filters";
 import { Guarded } from "@/shared/Guarded";
-import { Empty, Loaded, Page } from "@/shared/Page";
-import { PAGED, rowsOf } from "@/shared/paging";
+import { ListPage } from "@/shared/ListPage";
+import { PAGED } from "@/shared/paging";
 import { State } from "@/shared/State";
-import { Table, type Column } from "@/shared/Table";
+import type { Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
 import { DetectDialog } from "./DetectDialog";
 import { InstallDialog } from "./InstallDialog";
@@ -32,39 +32,35 @@ export function MeshesPage() {
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const asked = { ...search, state: search.state as Mesh["state"] | undefined, order_by: search.order_by as "id" | undefined, page_size: 100 };
   const list = query.useInfiniteQuery("get", "/v1/meshes", { params: { query: asked } }, PAGED);
-  const rows = rowsOf(list.data);
   return (
-    <Page
-      title="Meshes"
-      readAt={list.dataUpdatedAt}
-      actions={
-        <>
-          <Guarded role="operator" onClick={() => set({ dialog: "detect" })}>Detect</Guarded>
-          <Guarded role="operator" tone="primary" onClick={() => set({ dialog: "install" })}>Install</Guarded>
-        </>
-      }
-      equivalent={{ cli: `meshes list${flags(search)}`, request: `GET /v1/meshes${queryString(search)}`, data: rows, rows, name: "meshes" }}
-    >
-      <div className="filters">
-        <ChoiceFilter label="State" value={search.state} choices={STATES} onChange={(state) => set({ state })} />
-        <TextFilter label="Kind" value={search.kind} onChange={(kind) => set({ kind })} />
-        <TextFilter label="Connection" value={search.connection} onChange={(connection) => set({ connection })} />
-      </div>
-      <Loaded of={list}>
-        {() => (
-          <Table
-            label="Meshes"
-            rows={rows}
-            columns={COLUMNS}
-            keyOf={(row) => row.id}
-            order={search.order_by}
-            onOrder={(order_by) => set({ order_by })}
-            empty={<Empty title="No mesh is managed here." command="meshwright meshes install istio --connection prod --profile ambient --wait" />}
-          />
-        )}
-      </Loaded>
+    <>
+      <ListPage
+        title="Meshes"
+        name="meshes"
+        search={search}
+        set={set}
+        list={list}
+        columns={COLUMNS}
+        keyOf={(row) => row.id}
+        actions={
+          <>
+            <Guarded role="operator" onClick={() => set({ dialog: "detect" })}>Detect</Guarded>
+            <Guarded role="operator" tone="primary" onClick={() => set({ dialog: "install" })}>Install</Guarded>
+          </>
+        }
+        filters={
+          <>
+            <ChoiceFilter label="State" value={search.state} choices={STATES} onChange={(state) => set({ state })} />
+            <TextFilter label="Kind" value={search.kind} onChange={(kind) => set({ kind })} />
+            <TextFilter label="Connection" value={search.connection} onChange={(connection) => set({ connection })} />
+          </>
+        }
+        unmatched="No mesh matches these filters."
+        all={<Link to="/meshes" search={{}}>Show all</Link>}
+        none={{ title: "No mesh is managed here.", command: "meshwright meshes install istio --connection prod --profile ambient --wait" }}
+      />
       {dialog === "install" && <InstallDialog onClose={() => set({ dialog: undefined })} />}
       {dialog === "detect" && <DetectDialog onClose={() => set({ dialog: undefined })} />}
-    </Page>
+    </>
   );
 }

@@ -50,7 +50,7 @@ export function DeadLettersPage() {
             columns={COLUMNS}
             keyOf={(row) => row.id}
             onEnd={() => list.hasNextPage && void list.fetchNextPage()}
-            empty={<Empty title="No dead letters: every command was finished or refused." />}
+            empty={<Empty title="No dead letters: every command was finished or refused." command="meshwright operations list" />}
           />
         )}
       </Loaded>

@@ -21,7 +21,7 @@ export function TrafficCharts({ span, onSpan, ...asked }: Props) {
       </div>
       <Loaded of={read}>
         {({ points, complete, marks }) => {
-          if (!points.some((point) => point.seconds > 0)) return <Empty title="No traffic was measured in this span." />;
+          if (!points.some((point) => point.seconds > 0)) return <Empty title="No traffic was measured in this span." command={`meshwright metrics ${asked.mesh} --since 24h`} />;
           const measured = points.map((point) => (point.seconds > 0 ? point : null));
           const times = points.map((point) => Date.parse(point.start) / 1000);
           const shared = { times, marks };

@@ -122,7 +122,7 @@ function Proxies({ id }: { id: string }) {
             { id: "version", head: "Version", cell: (row) => row.version, optional: true },
             { id: "error", head: "Message", cell: (row) => <span className="name">{row.error}</span>, when: (row) => row.error },
           ]}
-          empty={<Empty title="No proxy of this workload is known." />}
+          empty={<Empty title="No proxy of this workload is known." command="meshwright proxies list" />}
         />
       )}
     </Loaded>

@@ -44,6 +44,7 @@ export default function CodeEditor({ text, onChange, problems, schema, readOnly 
         keymap.of([{ key: "Tab", run: acceptCompletion }, indentWithTab]),
         autocompletion({ override: [(context) => complete(context, latest.current.schema)] }),
         hoverTooltip((shown, offset) => hover(shown, offset, latest.current.schema)),
+        leaving,
         EditorView.updateListener.of((update) => {
           if (update.docChanged) latest.current.onChange(update.state.doc.toString());
         }),
@@ -69,6 +70,15 @@ export default function CodeEditor({ text, onChange, problems, schema, readOnly 
 
   return <div ref={box} className="code-editor" />;
 }
+
+/** After Escape, Tab leaves the editor until something else is typed: the library's two seconds are too few for some. */
+const leaving = EditorView.domEventHandlers({
+  keydown: (event, view) => {
+    if (event.key === "Escape") view.setTabFocusMode(true);
+    else if (!["Tab", "Shift"].includes(event.key)) view.setTabFocusMode(false);
+  },
+  focus: (_, view) => view.setTabFocusMode(false),
+});
 
 /** The name of the intent around a place, so that only its own fields are offered. */
 function intentIn(text: string): (at: (string | number)[]) => string {
