@@ -26,48 +26,18 @@ from meshwright.core.store.traffic.pipelines import stored_totals
 from meshwright.core.store.traffic.rolling_up import RollUps
 from meshwright.core.store.writing import Batch, Folded, Writer
 from meshwright.schemas.meshes import Mesh
-from meshwright.schemas.telemetry import Edge, EdgesMeasured, LatencyBucket
-from meshwright.schemas.workloads import Proxy, Workload, proxy_id, workload_id
+from meshwright.schemas.telemetry import EdgesMeasured
+from meshwright.schemas.workloads import Proxy, proxy_id
+from rig.large_mesh import EDGES, SECONDS, WORKLOADS, edges, workload
 from rig.stack.stack import Stack, stack
 
-WORKLOADS, EDGES, NAMESPACES, PROXIES = 2000, 6000, 40, 10_000
+PROXIES = 10_000
 WINDOWS = 360
-SECONDS = 10.0
-BOUNDS = (0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0)
 _REPEATED = 5
 _AT_ONCE = 500
 
 
-def workload(number: int) -> Workload:
-    """Two versions of each service, evenly over the namespaces."""
-    service = number // 2
-    name, namespace = f"service-{service:04}-v{number % 2 + 1}", f"team-{service % NAMESPACES:02}"
-    return Workload(
-        id=workload_id("large", namespace, "deployment", name), mesh="large", connection="c", namespace=namespace,
-        kind="deployment", name=name, service=f"service-{service:04}", version=f"v{number % 2 + 1}", observed_at=NOW,
-    )  # fmt: skip
-
-
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-
-
-def edges(count: int, chance: random.Random, members: list[Workload]) -> list[Edge]:
-    """Calls between any two of the workloads, with a histogram of twelve buckets each."""
-    result: dict[tuple[str, str, str], Edge] = {}
-    while len(result) < count:
-        source, target = chance.sample(members, 2)
-        counts = [chance.randrange(1, 50) for _ in BOUNDS]
-        result[source.id, target.service, target.version] = Edge(
-            source=source.name, source_namespace=source.namespace, destination=target.service,
-            destination_namespace=target.namespace, destination_version=target.version, requests=sum(counts),
-            errors=chance.choice([0, 0, 0, 1]), rate=sum(counts) / SECONDS, error_rate=0.0, p50_ms=1.0, p99_ms=2.0,
-            mutual_tls=1.0,
-            latencies=[
-                LatencyBucket(lower_ms=lower, upper_ms=upper, count=number)
-                for lower, upper, number in zip(BOUNDS, (*BOUNDS[1:], None), counts, strict=True)
-            ],
-        )  # fmt: skip
-    return list(result.values())
 
 
 async def fill(database: store.Database, windows: int) -> None:

@@ -120,8 +120,8 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(browser: Browser, place: Place, request: pytest.FixtureRequest) -> Iterator[Visitor]:
-    """Somebody with an empty browser; a parameter has the options of its window."""
+def visitor(place: Place, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visitor]:
+    """Somebody with an empty browser; a parameter has the options of its window. The place is first: see `browser`."""
     options = {"viewport": {"width": 1280, "height": 900}, **getattr(request, "param", {})}
     context = browser.new_context(**options)
     visitor = Visitor(context, place)

@@ -15,7 +15,7 @@ from meshwright.core.measurements.totals import Totals
 from meshwright.core.store import Views
 from meshwright.core.store.traffic.pipelines import EVERYTHING, By, Key, Selection, Window
 
-FIRST_PAGE = 8
+FIRST_PAGE = 2
 LARGEST_PAGE = 2000
 PAGE_S = 0.4
 """seconds that a page should take"""

@@ -137,13 +137,17 @@ def _topology(
     group = query.group or ("namespace" if query.expand or is_large else "service")
     nodes, links = graph.grouped(group, query.expand, measured.seconds)
     is_plain = query.group is None and group == "service"
-    edges = [merging.edge(names, total, measured.seconds) for names, total in sorted(measured.sums.items())]
+    edges = (
+        [merging.edge(names, total, measured.seconds) for names, total in sorted(measured.sums.items())]
+        if is_plain
+        else []
+    )
     return Topology(
         mesh=mesh,
         start=measured.start,
         seconds=measured.seconds,
         nodes=nodes,
-        edges=edges if is_plain else [],
+        edges=edges,
         source=window.source if window else None,
         failure=window.failure if window else None,
         group=group,

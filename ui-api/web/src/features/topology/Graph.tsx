@@ -8,7 +8,7 @@ import { useEffect, useImperativeHandle, useRef, useState, type Ref } from "reac
 import { useTheme } from "@/app/theme";
 import { colourOf, styleOf } from "./graphStyle";
 import { svg, type Drawn, type Placed } from "./exporting";
-import { layered } from "./layered";
+import { layered, type Drawing } from "./layered";
 import { around, forget, inBoxes, recalled, remember, type Places } from "./places";
 import { textSize } from "./shapes";
 import { wayOf, type Routes } from "./ways";
@@ -30,10 +30,16 @@ interface Props {
   onAround(id: string): void;
 }
 
-/** nodes from which on the layout is by boxes, and edges are plain lines whose text shows when they are chosen */
-const MANY = 400;
+/** nodes and edges from which on the layout is by boxes, and edges are plain lines whose text shows when they are chosen */
+const MANY = { nodes: 400, edges: 300 };
 /** edges from which on no room is kept for their texts, which show when they are chosen */
 const LABELLED = 120;
+/** nodes that find a place in a graph of so many as it is */
+const SOME = 5;
+/** the zoom below which cytoscape leaves out the texts of edges, and the one below which they are too small to be kept */
+const [READABLE, SMALL] = [0.62, 0.35];
+/** pixels around the graph */
+const FRAME = 24;
 /** texts after which the graph is made anew: some megabytes */
 const TEXTS = 10_000;
 
@@ -46,8 +52,9 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
   const texts = useRef(0);
   const view = useRef({ memory: "", zoom: 1, pan: { x: 0, y: 0 } });
   const [made, setMade] = useState(0);
-  const large = elements.filter((each) => each.group === "nodes").length > MANY;
-  const bare = large || elements.filter((each) => each.group === "edges").length > LABELLED;
+  const edges = elements.filter((each) => each.group === "edges").length;
+  const large = elements.length - edges > MANY.nodes || edges > MANY.edges;
+  const bare = large || edges > LABELLED;
 
   useEffect(() => {
     if (!box.current) return undefined;
@@ -71,6 +78,7 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
       straighten(event.target as NodeSingular, memory);
       remember(memory, placesOf(core));
     });
+    core.one("render", () => performance.mark("graph drawn"));
     texts.current = 0;
     return () => {
       view.current = { memory, zoom: core.zoom(), pan: { ...core.pan() } };
@@ -105,13 +113,25 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
     if (chosen.nonempty() && (box.x2 > x2 || box.x1 < x1 || box.y2 > y2 || box.y1 < y1)) core.center(chosen);
   }, [selected, memory, made]);
 
+  // Among many edges those of the chosen one are told from the others.
+  useEffect(() => {
+    graph.current?.batch(() => {
+      graph.current?.edges(".near").removeClass("near");
+      if (selected) graph.current?.getElementById(selected).connectedEdges().addClass("near");
+    });
+  }, [selected, elements, memory, made]);
+
   useImperativeHandle(ref, () => ({
     png: () => graph.current?.png({ full: true, scale: 2, bg: colourOf("--page") }) ?? "",
     svg: () => (graph.current ? drawn(graph.current) : ""),
-    fit: () => graph.current?.fit(undefined, 40),
+    fit: () => graph.current && fit(graph.current),
     layout: () => graph.current && arrange(graph.current, memory),
   }));
   return <div ref={box} className="graph" role="img" aria-label="The graph; the table shows the same" data-nodes={elements.length} />;
+}
+
+function isMany(core: Core): boolean {
+  return core.nodes().length > MANY.nodes || core.edges().length > MANY.edges;
 }
 
 /** Returns how many texts have changed. */
@@ -120,9 +140,11 @@ function update(core: Core, elements: ElementDefinition[], memory: string): numb
   const first = core.nodes().empty();
   const places = recalled(memory);
   const added: string[] = [];
+  const gone = core.elements().filter((each) => !wanted.has(each.id()));
+  const left = gone.nodes().length;
   let texts = 0;
   core.batch(() => {
-    core.elements().filter((each) => !wanted.has(each.id())).remove();
+    gone.remove();
     for (const element of elements) {
       const id = String(element.data.id);
       const there = core.getElementById(id);
@@ -137,15 +159,26 @@ function update(core: Core, elements: ElementDefinition[], memory: string): numb
       }
     }
   });
-  if (first && added.length) arrange(core, memory);
+  // Where a namespace was opened or closed there would be no room for its services, or a hole.
+  const opened = isMany(core) && added.length + left > SOME;
+  if ((first && added.length) || opened) arrange(core, memory);
   else if (first) {
     route(core, recalled<Routes>(`${memory} ways`));
-    core.fit(undefined, 40);
+    fit(core);
   } else if (added.length) {
     added.forEach((id, index) => put(core, id, index, places));
     remember(memory, placesOf(core));
   }
   return texts;
+}
+
+/** All of it; or as much as leaves its texts readable, the chosen one in the middle, where that hides little. */
+function fit(core: Core): void {
+  core.fit(undefined, FRAME);
+  if (core.nodes().length > MANY.nodes || core.zoom() >= READABLE || core.zoom() < SMALL) return;
+  const chosen = core.$(":selected");
+  core.zoom(READABLE);
+  core.center(chosen.nonempty() ? chosen : undefined);
 }
 
 function route(core: Core, routes: Routes): void {
@@ -175,24 +208,31 @@ function put(core: Core, id: string, index: number, places: Places): void {
 
 function arrange(core: Core, memory: string): void {
   const nodes = core.nodes().filter((node) => !node.hasClass("box")).nodes();
-  if (nodes.length > MANY) {
-    const places = inBoxes(nodes.map((node) => ({ id: node.id(), namespace: String(node.data("parent") ?? "") })));
+  if (isMany(core)) {
+    const places = inBoxes(nodes.map((node) => ({ id: node.id(), namespace: String(node.data("parent") ?? ""), width: node.width(), height: node.height() })));
     nodes.positions((node) => places[node.id()] ?? { x: 0, y: 0 });
-    core.fit(undefined, 40);
+    fit(core);
     remember(memory, places);
     return;
   }
   const named = core.edges().length <= LABELLED;
-  const { places, routes } = layered(
-    nodes.map((node) => ({ id: node.id(), width: node.width(), height: node.height(), box: node.parent().first().id() })),
-    core.edges().map((edge) => ({
-      id: edge.id(), from: edge.source().id(), to: edge.target().id(), ...(named ? { label: textSize(String(edge.data("label"))) } : {}),
-    })),
-    core.width() < core.height() * 1.15,
-  );
+  const cards = nodes.map((node) => ({ id: node.id(), width: node.width(), height: node.height(), box: node.parent().first().id() }));
+  const calls = core.edges().map((edge) => ({
+    id: edge.id(), from: edge.source().id(), to: edge.target().id(), ...(named ? { label: textSize(String(edge.data("label"))) } : {}),
+  }));
+  // From left to right or from top to bottom: whichever is shown larger.
+  const zooms = [false, true].map((down): [number, Drawing] => {
+    const drawing = layered(cards, calls, down);
+    nodes.positions((node) => drawing.places[node.id()] ?? { x: 0, y: 0 });
+    route(core, drawing.routes);
+    const { w, h } = core.elements().boundingBox();
+    return [Math.min(core.width() / w, core.height() / h), drawing];
+  });
+  const [[across, flat], [along, tall]] = zooms as [[number, Drawing], [number, Drawing]];
+  const { places, routes } = across >= along ? flat : tall;
   nodes.positions((node) => places[node.id()] ?? { x: 0, y: 0 });
   route(core, routes);
-  core.fit(undefined, 40);
+  fit(core);
   remember(memory, places);
   forget(`${memory} ways`);
   remember(`${memory} ways`, routes);

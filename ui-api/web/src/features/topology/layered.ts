@@ -42,7 +42,8 @@ export function layered(nodes: Sized[], calls: Call[], down: boolean): Drawing {
   const card = ({ id, width, height }: Sized): Card => ({ id, along: down ? height : width, across: down ? width : height });
   const boxOf = new Map(nodes.map((node) => [node.id, node.box ? `box\n${node.box}` : ""]));
   const outer = (id: string): string => boxOf.get(id) || id;
-  const known = calls.filter((call) => boxOf.has(call.from) && boxOf.has(call.to));
+  // Who calls itself needs no way: that is drawn at its card.
+  const known = calls.filter((call) => call.from !== call.to && boxOf.has(call.from) && boxOf.has(call.to));
   const ways = known.map((call): Way => ({
     id: call.id,
     from: call.from,

@@ -10,14 +10,19 @@ test("nodes that come around one place stand apart", () => {
 });
 
 test("2,000 nodes stand apart, and the boxes of their namespaces do not meet", () => {
-  const nodes = Array.from({ length: 2000 }, (_, index) => ({ id: `s${index}`, namespace: `ns${index % 37}` }));
+  const nodes = Array.from({ length: 2000 }, (_, index) => ({ id: `s${index}`, namespace: `ns${index % 37}`, width: 90 + (index % 60), height: 34 }));
   const places = inBoxes(nodes);
   expect(new Set(Object.values(places).map(({ x, y }) => `${x} ${y}`)).size).toBe(2000);
   const boxes = [...new Set(nodes.map((node) => node.namespace))].map((namespace) => {
     const inside = nodes.filter((node) => node.namespace === namespace);
     const [xs, ys] = [inside.map((node) => places[node.id]?.x ?? NaN), inside.map((node) => places[node.id]?.y ?? NaN)];
-    return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
+    return { left: Math.min(...xs) - 75, right: Math.max(...xs) + 75, top: Math.min(...ys) - 17, bottom: Math.max(...ys) + 17 };
   });
+  const meet = (one: (typeof nodes)[0], other: (typeof nodes)[0]): boolean => {
+    const [a, b] = [places[one.id] ?? { x: NaN, y: NaN }, places[other.id] ?? { x: NaN, y: NaN }];
+    return Math.abs(a.x - b.x) < (one.width + other.width) / 2 && Math.abs(a.y - b.y) < 34;
+  };
+  expect(nodes.slice(0, 300).flatMap((one, index) => nodes.slice(index + 1).filter((other) => meet(one, other)))).toEqual([]);
   for (const [index, one] of boxes.entries())
     for (const other of boxes.slice(index + 1))
       expect(one.right < other.left || other.right < one.left || one.bottom < other.top || other.bottom < one.top).toBe(true);
@@ -25,5 +30,5 @@ test("2,000 nodes stand apart, and the boxes of their namespaces do not meet", (
 
 test("a graph of no node, and one without namespaces, have places too", () => {
   expect(inBoxes([])).toEqual({});
-  expect(inBoxes([{ id: "a", namespace: "" }])).toEqual({ a: { x: 0, y: 0 } });
+  expect(inBoxes([{ id: "a", namespace: "", width: 90, height: 34 }])).toEqual({ a: { x: 0, y: 0 } });
 });

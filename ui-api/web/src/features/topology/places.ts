@@ -11,8 +11,8 @@ export type Places = Record<string, Place>;
 
 const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5));
 const APART = 80;
-/** room for the name below a node */
-const CELL = { x: 120, y: 74 };
+/** between two cards */
+const GAP = { x: 24, y: 32 };
 const BETWEEN = 90;
 
 /** The place number `index` around a point: a spiral, in which no two places are near each other. */
@@ -22,23 +22,24 @@ export function around({ x, y }: Place, index: number): Place {
 }
 
 /**
- * Places for a graph that is too large for a layout by forces: namespaces as boxes in rows, and the nodes of each in a
- * square. It takes milliseconds, and is the same each time.
+ * Places for a graph that is too large for layers: namespaces as boxes in rows, and the cards of each in a square. It
+ * takes milliseconds, and is the same each time.
  */
-export function inBoxes(nodes: { id: string; namespace: string }[]): Places {
+export function inBoxes(nodes: { id: string; namespace: string; width: number; height: number }[]): Places {
+  const cell = { x: Math.max(...nodes.map((node) => node.width)) + GAP.x, y: Math.max(...nodes.map((node) => node.height)) + GAP.y };
   const boxes = new Map<string, { id: string }[]>();
   for (const node of nodes) boxes.set(node.namespace, [...(boxes.get(node.namespace) ?? []), node]);
   const names = [...boxes.keys()].sort();
   const places: Places = {};
-  const rowWidth = Math.sqrt(nodes.length * CELL.x * CELL.y * 2.4);
+  const rowWidth = Math.sqrt(nodes.length * cell.x * cell.y * 2.4);
   let [left, top, rowHeight] = [0, 0, 0];
   for (const name of names) {
     const inside = boxes.get(name) ?? [];
-    const columns = Math.ceil(Math.sqrt((inside.length * CELL.y) / CELL.x));
-    const [width, height] = [columns * CELL.x, Math.ceil(inside.length / columns) * CELL.y];
+    const columns = Math.ceil(Math.sqrt((inside.length * cell.y * 1.6) / cell.x));
+    const [width, height] = [columns * cell.x, Math.ceil(inside.length / columns) * cell.y];
     if (left > 0 && left + width > rowWidth) [left, top, rowHeight] = [0, top + rowHeight + BETWEEN, 0];
     inside.forEach((node, index) => {
-      places[node.id] = { x: left + (index % columns) * CELL.x, y: top + Math.floor(index / columns) * CELL.y };
+      places[node.id] = { x: left + (index % columns) * cell.x, y: top + Math.floor(index / columns) * cell.y };
     });
     left += width + BETWEEN;
     rowHeight = Math.max(rowHeight, height);
