@@ -14,6 +14,10 @@ const REFRESH_MS = 5000;
 
 const overviewRoute = getRouteApi("/");
 
+function sinceOf(span: Span): string {
+  return new Date(Date.now() - SPANS[span] * 1000).toISOString();
+}
+
 /** The newest windows, or all of a span. */
 function useOverview(span: Span | undefined) {
   return useQuery({
@@ -21,7 +25,7 @@ function useOverview(span: Span | undefined) {
     refetchInterval: REFRESH_MS,
     placeholderData: (before: Overview | undefined) => before,
     queryFn: async (): Promise<Overview> => {
-      const asked = span ? { since: new Date(Date.now() - SPANS[span] * 1000).toISOString() } : {};
+      const asked = span ? { since: sinceOf(span) } : {};
       const { data } = await api.GET("/v1/overview", { params: { query: asked } });
       if (!data) throw new Error("the API sent no overview");
       return data;
@@ -47,7 +51,7 @@ export function OverviewPage() {
           </select>
         </label>
       }
-      equivalent={{ cli: span ? `overview --since ${span}` : "overview", request: "GET /v1/overview", data: read.data, name: "overview" }}
+      equivalent={{ cli: span ? `overview --since ${span}` : "overview", request: span ? `GET /v1/overview?since=${sinceOf(span)}` : "GET /v1/overview", data: read.data, name: "overview" }}
     >
       <Loaded of={read}>
         {(overview) => (

@@ -59,6 +59,7 @@ function NodePart({ mesh, node, span, onSpan, onAround, onExpand }: { mesh: stri
       <dl className="facts">
         <dt>Kind</dt><dd>{node.kind}</dd>
         {node.namespace && <><dt>Namespace</dt><dd>{node.namespace}</dd></>}
+        {node.kind === "namespace" && <><dt>Inside</dt><dd>{node.service_count} services, {node.workload_count} workloads</dd></>}
         {node.versions.length > 0 && <><dt>Versions</dt><dd>{node.versions.join(", ")}</dd></>}
         <dt>In</dt><dd>{rate(node.inbound?.rate)}, {share(node.inbound?.error_rate)} errors, p99 {milliseconds(node.inbound?.p99_ms)}</dd>
         <dt>Out</dt><dd>{rate(node.outbound?.rate)}, {share(node.outbound?.error_rate)} errors</dd>
