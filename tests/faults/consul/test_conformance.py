@@ -42,6 +42,8 @@ class TestConsulConformance(AdapterConformance):
     adapter: ClassVar[kit.Adapter] = consul_adapter
     load_as: ClassVar[str] = "consul"
     patience: ClassVar[float] = 60.0
+    only = frozenset({"design.apply", "design.remove", "design.rollback", "mesh.adopt", "mesh.forget", "mesh.status"})
+    """the others are those of a Consul in a cluster"""
     intent_samples: ClassVar[Sequence[AnyIntent]] = [
         intents.AccessLog() if isinstance(each, intents.AccessLog) else each for each in intent_samples.SAMPLES
     ]
