@@ -63,6 +63,10 @@ def test_an_adapter_that_is_away_is_reported_as_such(shop: Shop) -> None:
     """Exit code 6 when no live worker serves what is asked."""
     told = shop.run("meshes", "install", "m2", "-c", "place", "--kind", "absent", expect=6).stderr
     assert "no live adapter serves meshes of kind 'absent'" in told
+    told = shop.run("meshes", "install", "m2", "-c", "place", "--kind", "scriptd", expect=6).stderr
+    assert "Did you mean scripted?" in told
+    told = shop.run("connections", "set", "c", "--kind", "kubernets", expect=6).stderr
+    assert "Did you mean kubernetes?" in told
 
 
 def test_rights_are_reported(terminal: Terminal) -> None:

@@ -116,3 +116,8 @@ def test_where_nothing_is_near_everything_is_named() -> None:
     assert suggestions.did_you_mean("qqq", ["a1", "b2"]) == "There are: a1, b2."
     assert suggestions.did_you_mean("qqq", []) == ""
     assert "and 8 more" in suggestions.did_you_mean("qqq", [f"word-{number}" for number in range(20)])
+
+
+def test_an_empty_text_among_values_is_shown(terminal: Terminal) -> None:
+    """As a word, where nothing would be read as a slip."""
+    assert "(empty) | gateway | sidecar" in terminal.run("explain", "proxy").stdout

@@ -58,10 +58,14 @@ def not_found(what: str, name: str, known: Sequence[str] = ()) -> Refusal:
     """The refusal for a resource that does not exist, or is not visible to the caller; `known` are the existing names
     that the caller may see.
     """
+    return Refusal("not-found", f"there is no {what} {name!r} in this workspace", remedy=meant(name, known))
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """What was perhaps meant by a name, or else the names that there are; empty where there are none."""
     near = difflib.get_close_matches(name, known, 1, 0.6)
     there = f"There are: {', '.join(known[:_NAMED])}." if known else ""
-    remedy = f"Did you mean {near[0]}?" if near else there
-    return Refusal("not-found", f"there is no {what} {name!r} in this workspace", remedy=remedy)
+    return f"Did you mean {near[0]}?" if near else there
 
 
 def invalid(detail: str, pointer: str = "#") -> Refusal:

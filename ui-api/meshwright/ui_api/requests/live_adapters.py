@@ -16,7 +16,7 @@ from meshwright.core.security import connection_rules
 from meshwright.schemas.adapters import AdapterAnnouncement, OperationSupport
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import AdoptMesh
-from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.http.problems import Refusal, meant
 
 _DECODER = msgspec.json.Decoder(AdapterAnnouncement)
 
@@ -91,7 +91,8 @@ class LiveAdapters:
             raise Refusal("adapter-unavailable", detail)
         if not names:
             self._assure()
-            raise Refusal("adapter-unavailable", f"no live adapter serves meshes of kind {mesh_kind!r}")
+            near = meant(mesh_kind, self.mesh_kinds(connection_kind))
+            raise Refusal("adapter-unavailable", f"no live adapter serves meshes of kind {mesh_kind!r}", remedy=near)
         if named is None and len(names) > 1:
             detail = f"several adapters serve meshes of kind {mesh_kind!r}: {', '.join(names)}; name one as `adapter`"
             raise _invalid(detail, "#/adapter")
@@ -150,9 +151,10 @@ class LiveAdapters:
         announced = [one for worker in self._live.values() for one in worker.connections or [] if one.kind == kind]
         if not announced:
             self._assure()
-            known = ", ".join(connection_rules.SCHEMAS)
-            detail = f"no live adapter announces connections of kind {kind!r}; known without one: {known}"
-            raise Refusal("adapter-unavailable", detail)
+            known = sorted(connection_rules.SCHEMAS)
+            detail = f"no live adapter announces connections of kind {kind!r}; known without one: {', '.join(known)}"
+            near = meant(kind, known)
+            raise Refusal("adapter-unavailable", detail, remedy=near if near.startswith("Did") else "")
         return announced[-1].settings
 
     def values_schema(self, adapter: str) -> dict[str, Any] | None:

@@ -133,7 +133,7 @@ def _type(schema: Node) -> str:
     if schema.get("type") == "object" and "items" in schema.get("properties", {}):
         return f"page: {_type(schema['properties']['items'])}"
     if "enum" in schema:
-        return " | ".join(f"<code>{escape(str(one))}</code>" for one in schema["enum"])
+        return " | ".join(f"<code>{escape(str(one) or '(empty)')}</code>" for one in schema["enum"])
     if "anyOf" in schema and all("required" not in one for one in schema["anyOf"]):
         return " or ".join(dict.fromkeys(_type(one) for one in schema["anyOf"]))
     text = schema.get("type", "any")

@@ -71,7 +71,7 @@ def kind(schema: Schema) -> str:
         return " or ".join(dict.fromkeys(kind(each) for each in solid))
     whole = topics.examples().resolved(schema)
     if "enum" in whole:
-        return " | ".join(map(str, whole["enum"]))
+        return " | ".join(str(each) or "(empty)" for each in whole["enum"])
     if whole.get("type") == "array":
         return f"list of {kind(whole.get('items', {}))}"
     if whole.get("type") == "object":
