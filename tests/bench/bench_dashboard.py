@@ -34,8 +34,8 @@ PROMISED_KB, PROMISED_MS = 129, 1000
 REPEATED = 5
 FRAMES = 120
 PATIENCE_MS = 120_000
-_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-_DRAWN = "performance.getEntriesByName('graph drawn')[0]?.startTime"
+_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+_DRAWN = "() => performance.getEntriesByName('graph drawn')[0]?.startTime"
 _COUNT = """count => { window.counted = new Promise(done => {
     const times = [];
     const next = now => { times.push(now); times.length > count ? done(times) : requestAnimationFrame(next); };
