@@ -16,12 +16,15 @@ from meshwright.schemas import operations as ops
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import AnyIntent
 from meshwright.schemas.meshes import MeshObserved
+from meshwright.schemas.workloads import NamespaceMember
 from rig.consul.meshes import mesh
 from rig.consul.registering import configured, emptied, register
 from rig.consul.worker import connect
 from testbed.consul import ConsulServer
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults]
+_IN_CLUSTER = NamespaceMember(namespace="default")
+"""what takes part where a cluster is, and is not asked for here"""
 
 
 def _design(revision: int) -> ops.ApplyDesign:
@@ -87,6 +90,8 @@ class TestConsulConformance(AdapterConformance):
                 sample(second, first),
                 sample(ops.RemoveDesign(design="d"), first),
                 sample(ops.RollbackDesign(design="d"), first, second),
+                sample(ops.EnrolWorkloads(workloads=[_IN_CLUSTER])),
+                sample(ops.WithdrawWorkloads(workloads=[_IN_CLUSTER])),
             ]
         )
 
