@@ -6,6 +6,7 @@ are off, since the kit applies definitions itself and marks the namespace. What 
 """
 
 import base64
+import re
 from typing import Any
 
 import msgspec
@@ -14,7 +15,9 @@ from meshwright.adapters.kuma import words
 from meshwright.core.kit.kubernetes.installing.authorities import Authority, Names
 from meshwright.core.kit.kubernetes.installing.components import Component, merged
 from meshwright.schemas.base import Model
+from meshwright.schemas.errors import FieldError
 
+_RELEASE = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 CHART = "kuma"
 SECRET = "meshwright-kuma-tls"
 """of the control plane's servers, its webhooks among them"""
@@ -59,6 +62,13 @@ SCHEMA: dict[str, Any] = {
 def values_of(values: dict[str, Any]) -> Values:
     """The values of an operation. Raises msgspec.ValidationError."""
     return msgspec.convert(values, Values)
+
+
+def problems(version: str) -> list[FieldError]:
+    """What is wrong with what is to be a release."""
+    if _RELEASE.fullmatch(version):
+        return []
+    return [FieldError(detail=f"{version!r} is no release: one is written like 2.14.3", pointer="#/version")]
 
 
 def namespace(spec: InstallSpec) -> Component:

@@ -6,7 +6,6 @@ Invariant: the chart is rendered and every check made before anything in the clu
 nothing is done, and the result says so.
 """
 
-import re
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from meshwright.adapters.kuma.adapter import adapter
 from meshwright.adapters.kuma.installation import charts
 from meshwright.adapters.kuma.installation.charts import InstallSpec
 from meshwright.adapters.kuma.installation.options import Options
+from meshwright.adapters.kuma.operations import entitlements
 from meshwright.adapters.kuma.operations.places import Place, new, outcome
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
@@ -28,9 +28,10 @@ from meshwright.schemas.base import Model
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import InstallMesh, UpgradeMesh
 
-_RELEASE = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 _OLDEST = "2.12"
 _RESTART = "proxies go on with their release until their workloads are restarted"
+
+adapter.installing_rights(entitlements.needed)
 
 
 class Checked(Model, frozen=True, kw_only=True):
@@ -87,10 +88,7 @@ def _spec(
 ) -> InstallSpec:
     if before and before.installer:
         raise failures.adopted("Kuma", before.namespace, before.installer)
-    if not _RELEASE.fullmatch(version):
-        detail = f"{version!r} is no release: one is written like 2.14.3"
-        problems = [*problems, FieldError(detail=detail, pointer="#/version")]
-    if problems:
+    if problems := [*problems, *charts.problems(version)]:
         raise kit.unfit(problems)
     if before:
         _check_skew(before.version, version)
@@ -117,7 +115,16 @@ async def examine(
 ) -> Checked:
     """Every check, without changing anything. Raises Reject, KubernetesError."""
     source = await sources.source(cluster, options, spec.values.charts, spec.version)
-    rendered = await components.render(charts.chart(spec, authority), source)
+    component = charts.chart(spec, authority)
+    rendered = await components.render(component, source)
+    await entitlements.OWN.require_for(
+        cluster,
+        namespace=spec.namespace,
+        version=spec.version,
+        charts=spec.values.charts,
+        rendered=[(component, rendered)],
+        record=before,
+    )
     ours = {before.namespace} if before else set()
     others = [each for each in await planes.read(cluster) if each.namespace not in ours]
     if others:

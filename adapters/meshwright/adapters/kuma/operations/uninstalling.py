@@ -1,55 +1,33 @@
-"""Removing Kuma: enrolment labels, its chart, its secret, definitions when asked, the namespace.
-
-    identify-cluster → look → release-namespaces → remove → delete-secrets → definitions → namespace → record
-    → forget-certificates → tell
+"""Removing Kuma: enrolment, charts in reverse, secrets, definitions when asked, the namespace.
 
 Invariant: nobody's pods are held up by a webhook that no control plane answers; what stays is told with the reason.
 Everything can be taken back but definitions with objects.
 """
 
-import functools
 from typing import Any
 
 from meshwright.adapters.kuma import words
 from meshwright.adapters.kuma.adapter import adapter
 from meshwright.adapters.kuma.installation.charts import CHART
+from meshwright.adapters.kuma.operations.entitlements import OWN
 from meshwright.adapters.kuma.operations.places import Place
 from meshwright.core import kit
-from meshwright.core.kit.kubernetes.installing import failures, removing
+from meshwright.core.kit.kubernetes.installing import certified
 from meshwright.schemas.operations import UninstallMesh
+
+_REMOVAL = certified.Removal(
+    title="Kuma",
+    definitions=CHART,
+    groups=f".{words.GROUP}",
+    part="labels",
+    mark=words.INJECTION,
+    marks=words.INJECTED,
+    container=words.SIDECAR,
+    entitled=OWN.require_for_removal,
+)
 
 
 @adapter.operation(UninstallMesh)
 async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any]:
     """Remove Kuma as Meshwright has installed it; what is kept is told with the reason."""
-    place = await Place.open(ctx)
-    before, kept = place.record, list[removing.Kept]()
-    recorded = before or place.origin.recorded
-    if recorded is None:
-        raise failures.no_mesh("Kuma", ctx.command.mesh)
-    if recorded.installer:
-        raise failures.not_ours("Kuma", recorded.namespace, recorded.installer)
-    await ctx.patient_step("look", functools.partial(removing.check_designs, ctx))
-    removed = 0
-    if before:  # otherwise it is in another cluster than the connection leads to
-        await removing.release_namespaces(place, "labels", words.INJECTION, words.INJECTED)
-        removed = await removing.remove_charts(place, before)
-        await ctx.patient_step(
-            "delete-secrets",
-            functools.partial(place.delete_secrets, before.namespace),
-            undo=functools.partial(place.put_secrets, before.namespace),
-        )
-        kept += await removing.remove_definitions(place, before.of(CHART), f".{words.GROUP}", arguments.definitions)
-        gone, staying = await removing.remove_namespaces(place, before, "Kuma")
-        removed, kept = removed + gone, [*kept, *staying]
-    if kept:
-        await ctx.progress(f"{len(kept)} objects are kept, such as {kept[0].ref}: {kept[0].because}")
-    await place.write(None)
-    await place.forget_authority()
-    left = await removing.forget(place, functools.partial(removing.proxies_left, place, words.SIDECAR))
-    return {
-        "namespace": recorded.namespace,
-        "removed": removed,
-        "kept": [{"resource": str(each.ref), "because": each.because} for each in kept],
-        "proxies_left": left if before else {},
-    }
+    return await certified.remove(await Place.open(ctx), _REMOVAL, arguments.definitions)

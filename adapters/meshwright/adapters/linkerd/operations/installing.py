@@ -137,7 +137,14 @@ async def examine(
         cluster, options, spec.values.charts, spec.version, versions.chart_version(spec.version)
     )
     rendered = [(each, await components.render(each, source)) for each in charts.components(spec, authority)]
-    await entitlements.require_for(cluster, spec, rendered, before)
+    await entitlements.OWN.require_for(
+        cluster,
+        namespace=spec.namespace,
+        version=spec.version,
+        charts=spec.values.charts,
+        rendered=rendered,
+        record=before,
+    )
     if against := await _in_the_way(cluster, spec, before, upgrade=upgrade):
         raise failures.unfit(against)
     left_out = [f"{one.ref} is left out: {one.because}" for _, each in rendered for one in each.left_out]

@@ -6,12 +6,16 @@ taken back with it.
 """
 
 import functools
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Literal, TypeAlias
+
+import msgspec
 
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes.installing import places
+from meshwright.core.kit.kubernetes.installing import failures, places, removing
 from meshwright.core.kit.kubernetes.installing.authorities import Authorities, Authority
+from meshwright.core.kit.kubernetes.installing.installation import Installation
+from meshwright.schemas.operations import Definitions
 
 Body = dict[str, Any]
 Change: TypeAlias = Callable[[Authority | None], Authority]
@@ -88,3 +92,63 @@ class CertifiedPlace(places.Place, frozen=True):
     async def _stored(self, namespace: str) -> list[Body]:
         authority = await (await Authorities.open(self.ctx.runtime)).get(self.mesh)
         return self.secrets(namespace, authority) if authority else []
+
+
+class Removal(msgspec.Struct, frozen=True, kw_only=True):
+    """What an adapter knows of removing its mesh."""
+
+    title: str
+    """of the mesh, for people"""
+    definitions: str
+    """the release that has brought the definitions"""
+    groups: str
+    """what the names of all its definitions end with"""
+    part: Literal["labels", "annotations"]
+    mark: str
+    marks: Collection[str]
+    """how namespaces are enrolled: by a label or an annotation with one of these values"""
+    container: str
+    """of a proxy in a pod"""
+    entitled: Callable[[k8s.Cluster, Installation], Awaitable[None]]
+    """raises Reject when a right is missing"""
+
+
+async def remove(place: CertifiedPlace, removal: Removal, asked: Definitions) -> dict[str, Any]:
+    """Remove an installation, as steps; what is kept is told with the reason. Raises Reject.
+
+    identify-cluster → look → release-namespaces → per chart: remove → delete-secrets → definitions → namespace → record
+    → forget-certificates → tell
+    """
+    ctx, before, kept = place.ctx, place.record, list[removing.Kept]()
+    recorded = before or place.origin.recorded
+    if recorded is None:
+        raise failures.no_mesh(removal.title, ctx.command.mesh)
+    if recorded.installer:
+        raise failures.not_ours(removal.title, recorded.namespace, recorded.installer)
+
+    async def look() -> None:
+        await removing.check_designs(ctx)
+        if before:
+            await removal.entitled(await place.cluster(), before)
+
+    await ctx.patient_step("look", look)
+    removed = 0
+    if before:  # otherwise it is in another cluster than the connection leads to
+        await removing.release_namespaces(place, removal.part, removal.mark, removal.marks)
+        removed = await removing.remove_charts(place, before)
+        delete, put = (functools.partial(each, before.namespace) for each in (place.delete_secrets, place.put_secrets))
+        await ctx.patient_step("delete-secrets", delete, undo=put)
+        kept += await removing.remove_definitions(place, before.of(removal.definitions), removal.groups, asked)
+        gone, staying = await removing.remove_namespaces(place, before, removal.title)
+        removed, kept = removed + gone, [*kept, *staying]
+    if kept:
+        await ctx.progress(f"{len(kept)} objects are kept, such as {kept[0].ref}: {kept[0].because}")
+    await place.write(None)
+    await place.forget_authority()
+    left = await removing.forget(place, functools.partial(removing.proxies_left, place, removal.container))
+    return {
+        "namespace": recorded.namespace,
+        "removed": removed,
+        "kept": [{"resource": str(each.ref), "because": each.because} for each in kept],
+        "proxies_left": left if before else {},
+    }

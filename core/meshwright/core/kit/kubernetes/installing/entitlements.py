@@ -16,7 +16,7 @@ from meshwright.core.kit.kubernetes import helm, rights
 from meshwright.core.kit.kubernetes.installing import failures, needs
 from meshwright.core.kit.kubernetes.installing.components import Component
 from meshwright.core.kit.kubernetes.installing.installation import Installation
-from meshwright.schemas.adapters import AccessRule
+from meshwright.schemas.adapters import AccessRule, NeededRights
 from meshwright.schemas.references import ResourceRef
 
 LOOK = ["get", "list"]
@@ -84,6 +84,50 @@ class Entitlements(msgspec.Struct, frozen=True):
     @property
     def _granted(self) -> str:
         return f"to make {self.title}'s own roles: Kubernetes lets nobody grant what he may not do himself"
+
+
+class CertifiedEntitlements(Entitlements, frozen=True):
+    """Those of a mesh with certificates of Meshwright's making; `usual` is the namespace that nobody has to name."""
+
+    usual: str
+
+    async def needed(self, namespace: str, version: str, rendered: Rendered) -> NeededRights:
+        """All that the life of an installation takes, by its charts alone."""
+        rules = [*await self.bringing([namespace], rendered), *self._beside(namespace)]
+        parts = ["install", version, *([namespace] if namespace != self.usual else [])]
+        return NeededRights(name="-".join(parts).lower(), rules=needs.distinct(rules))
+
+    async def require_for(
+        self,
+        cluster: k8s.Cluster,
+        *,
+        namespace: str,
+        version: str,
+        charts: str,
+        rendered: Rendered,
+        record: Installation | None,
+    ) -> None:
+        """Raises Reject when we lack a right to bring this in the place of what is there, KubernetesError."""
+        rules = [*await self.bringing([namespace], rendered, cluster), *self._beside(namespace)]
+        if record is not None:
+            rules += await self.standing(cluster, record)
+        await require(cluster, rules, [self._command(namespace, version, charts)])
+
+    async def require_for_removal(self, cluster: k8s.Cluster, record: Installation) -> None:
+        """Raises Reject when we lack a right to remove what is there, KubernetesError."""
+        rules = [*await self.standing(cluster, record), *self._beside(record.namespace)]
+        charts = str(record.values.get("charts", ""))
+        await require(cluster, rules, [self._command(record.namespace, record.version, charts)])
+
+    def _beside(self, namespace: str) -> list[AccessRule]:
+        return [
+            rule(f"to bring and rotate {self.title}'s certificates", KEEP, "", "secrets", namespace=namespace),
+            rule("to withdraw namespaces", ["patch"], "", "namespaces"),
+        ]
+
+    def _command(self, namespace: str, version: str, charts: str) -> str:
+        elsewhere = namespace if namespace != self.usual else ""
+        return self.command({"--version": version, "--namespace": elsewhere, "--chart": charts})
 
 
 async def require(cluster: k8s.Cluster, rules: Iterable[AccessRule], commands: Iterable[str]) -> None:
