@@ -96,12 +96,19 @@ class KubernetesConformance(AdapterConformance):
         enrol = ops.EnrolWorkloads(workloads=[*shops])
         members = *self.ready, ops.EnrolWorkloads(workloads=[NamespaceMember(namespace=SHOP)])
 
-        async def look(world: World) -> object:
+        async def look(_world: World) -> object:
             async with k8s.Cluster.open(self.settings) as cluster:
-                return await is_managed(world), await self.seen(cluster)
+                return await self.seen(cluster)
+
+        async def look_also_at_what_is_told(world: World) -> object:
+            return await is_managed(world), await look(world)
 
         def sample(arguments: ops.Arguments, *before: ops.Arguments) -> tuple[str, Sample]:
             return arguments.kind.name, Sample(arguments=arguments, before=before, look=look)
+
+        def installation(arguments: ops.Arguments, *before: ops.Arguments) -> tuple[str, Sample]:
+            looking = look_also_at_what_is_told
+            return arguments.kind.name, Sample(arguments=arguments, before=before, look=looking)
 
         async def is_managed(world: World) -> object:
             subject = subjects.fill(subjects.EVENTS, workspace="default", origin=self.load_as, entity="mesh", id="m1")
@@ -115,9 +122,9 @@ class KubernetesConformance(AdapterConformance):
             [
                 adoption(ops.AdoptMesh()),
                 adoption(ops.ForgetMesh(), ops.AdoptMesh()),
-                sample(self.install),
-                sample(self.upgrade, *self.ready),
-                sample(ops.UninstallMesh(definitions="unused"), *self.ready),
+                installation(self.install),
+                installation(self.upgrade, *self.ready),
+                installation(ops.UninstallMesh(definitions="unused"), *self.ready),
                 sample(ops.RefreshStatus(), *self.ready),
                 sample(enrol, *self.ready),
                 sample(ops.WithdrawWorkloads(workloads=[*shops]), *self.ready, enrol),
