@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 import meshwright.adapters.linkerd  # noqa: F401 - registers the translators
 from meshwright.adapters.linkerd.adapter import adapter
 from meshwright.adapters.linkerd.importing import importers
@@ -63,6 +65,58 @@ def test_routes_come_back_as_splits_and_header_routes() -> None:
     routed = wishes.HeaderRoute(service="reviews", header=header, version="v2")
     result = round_trip(split, routed)
     assert sorted(result.design.intents, key=repr) == sorted([split, routed], key=repr)
+
+
+def annotated(**said: str) -> ImportedDesign:
+    """What the service `ratings` with these annotations is read as."""
+    bodies = _around()
+    (ratings,) = (each for each in bodies if each["kind"] == "Service" and each["metadata"]["name"] == "ratings")
+    ratings["metadata"]["annotations"] = {key.replace("__", "/").replace("_", "."): said[key] for key in said}
+    return importers.run([from_object(each) for each in bodies])
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [
+        wishes.Timeout(service="ratings", timeout="300ms"),
+        wishes.Retry(service="ratings", attempts=3, retry_on=["5xx", "retriable-4xx"], per_try_timeout="2s"),
+        wishes.CircuitBreaker(
+            service="ratings",
+            outlier_detection=wishes.OutlierDetection(
+                consecutive_errors=7, ejection_time="90s", max_ejection_percent=100
+            ),
+        ),
+    ],
+)
+def test_annotations_come_back_as_the_intents_that_they_were(intent: AnyIntent) -> None:
+    """Time-outs, retries and circuit breakers, by the annotations that they become."""
+    (made,) = translated(adapter, bookinfo(), [intent])["resources"]
+    bodies = _around()
+    (ratings,) = (each for each in bodies if each["kind"] == "Service" and each["metadata"]["name"] == "ratings")
+    ratings["metadata"]["annotations"] = made["metadata"]["annotations"]
+    result = importers.run([from_object(each) for each in bodies])
+    assert (result.design.intents, result.unexpressed, result.resources) == ([intent], [], 1)
+
+
+def test_annotations_are_read_whole_or_listed_each() -> None:
+    """Another spelling and the defaults that an intent has too are the same; what Linkerd does beside that is not."""
+    assert annotated(timeout_linkerd_io__request="1m").design.intents == [
+        wishes.Timeout(service="ratings", timeout="1m")
+    ]
+    once = annotated(retry_linkerd_io__http="5xx, gateway-error")
+    assert once.design.intents == [wishes.Retry(service="ratings", attempts=1, retry_on=["5xx", "gateway-error"])]
+    for said in (
+        {"timeout_linkerd_io__response": "1s"},
+        {"timeout_linkerd_io__request": "soon"},
+        {"retry_linkerd_io__grpc": "unavailable"},
+        {"retry_linkerd_io__http": "5xx", "retry_linkerd_io__grpc": "unavailable"},
+        {"balancer_linkerd_io__failure-accrual": "consecutive"},
+    ):
+        result = annotated(**said)
+        assert result.design.intents == []
+        assert len(result.unexpressed) == len(said)
+        assert all(each.location.pointer.startswith("#/metadata/annotations/") for each in result.unexpressed)
+    assert annotated().resources == 0, "a service without any says nothing"
 
 
 def test_what_no_intent_says_is_named_with_its_place() -> None:

@@ -3,8 +3,9 @@
 Invariant: this package holds knowledge of Linkerd only; reading, applying, diffing and pruning are the kit's.
 """
 
-from meshwright.adapters.linkerd import adopting, intents, live, reading, status
+from meshwright.adapters.linkerd import adopting, live, reading, status
 from meshwright.adapters.linkerd.adapter import adapter
+from meshwright.adapters.linkerd.intents import translation
 from meshwright.adapters.linkerd.operations import enrolling, installing, previews, uninstalling, upgrading
 
 __all__ = [
@@ -12,11 +13,11 @@ __all__ = [
     "adopting",
     "enrolling",
     "installing",
-    "intents",
     "live",
     "previews",
     "reading",
     "status",
+    "translation",
     "uninstalling",
     "upgrading",
 ]

@@ -3,7 +3,3 @@
 Invariant: what several intents of a design say of one service becomes one policy of each kind, so each of their
 translations is those whole policies. What Kuma would only do nearly is refused, with the reason.
 """
-
-from meshwright.adapters.kuma.intents import translation
-
-__all__ = ["translation"]

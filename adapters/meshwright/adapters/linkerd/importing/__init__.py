@@ -5,10 +5,11 @@ named, with the resource that has it.
 """
 
 from meshwright.adapters.linkerd import words
-from meshwright.adapters.linkerd.importing import policies
+from meshwright.adapters.linkerd.importing import annotations, policies
 from meshwright.core.kit.importing import Importers
 
 importers = Importers()
+importers.importer("", "Service", when=annotations.says_something)(annotations.service)
 importers.importer(words.POLICY, "MeshTLSAuthentication")(policies.authentication)
 importers.importer(words.POLICY, "AuthorizationPolicy")(policies.authorization_policy)
 importers.importer(words.POLICY, "HTTPLocalRateLimitPolicy")(policies.rate_limit)

@@ -3,7 +3,3 @@
 Invariant: what several intents of a design say of one service becomes one resource, so each of their translations is
 that whole resource. What Linkerd would only do nearly is refused, with the reason.
 """
-
-from meshwright.adapters.linkerd.intents import translation
-
-__all__ = ["translation"]

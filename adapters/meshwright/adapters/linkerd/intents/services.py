@@ -12,10 +12,10 @@ from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import AnyIntent, CircuitBreaker, Resource, Retry, Timeout
 
 KINDS = (Timeout, Retry, CircuitBreaker)
-_ACCRUAL = "balancer.linkerd.io/failure-accrual"
-_CONSECUTIVE = f"{_ACCRUAL}-consecutive"
+ACCRUAL = "balancer.linkerd.io/failure-accrual"
+_CONSECUTIVE = f"{ACCRUAL}-consecutive"
 _USUAL_MAX_MS = 60_000
-_STATUSES = {"5xx": "5xx", "gateway-error": "gateway-error", "retriable-4xx": "409"}
+STATUSES = {"5xx": "5xx", "gateway-error": "gateway-error", "retriable-4xx": "409"}
 """of the reasons to try again, those that a response tells; Envoy's retriable 4xx is 409"""
 _LIMITS = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
 RETRY_NOTE = (
@@ -38,8 +38,16 @@ def annotations(service: Service, intents: Sequence[AnyIntent]) -> list[Resource
     return [values.annotated("Service", "", service.namespace, service.name, said)] if said else []
 
 
+def plainly(text: str) -> str:
+    """A duration as translations write it; any other text as it is."""
+    try:
+        return values.duration(text) if text[:1].isdigit() and text[-1:].isalpha() else text
+    except (CannotExpress, ValueError):
+        return text
+
+
 def _retry(wish: Retry) -> dict[str, str]:
-    statuses = [_STATUSES[each] for each in dict.fromkeys(wish.retry_on) if each in _STATUSES]
+    statuses = [STATUSES[each] for each in dict.fromkeys(wish.retry_on) if each in STATUSES]
     if not statuses:
         raise CannotExpress(
             "Linkerd tries again by the status of a response alone, and none is among the reasons"
@@ -70,7 +78,7 @@ def _breaker(wish: CircuitBreaker) -> dict[str, str]:
     least = values.milliseconds(outliers.ejection_time)
     most = max(_USUAL_MAX_MS, least + 1)
     return {
-        _ACCRUAL: "consecutive",
+        ACCRUAL: "consecutive",
         f"{_CONSECUTIVE}-max-failures": str(outliers.consecutive_errors),
         f"{_CONSECUTIVE}-min-penalty": values.duration(outliers.ejection_time),
         f"{_CONSECUTIVE}-max-penalty": values.duration(f"{most}ms"),

@@ -32,18 +32,24 @@ class Importers:
 
     def __init__(self, version_labels: Sequence[str] = surroundings.VERSION_LABELS) -> None:
         self._own: dict[Kind, Reader] = {}
+        self._when: dict[Kind, Callable[[Manifest], bool]] = {}
         self._version_labels = version_labels
 
-    def importer(self, group: str, kind: str) -> Callable[[Reader], Reader]:
+    def importer(
+        self, group: str, kind: str, *, when: Callable[[Manifest], bool] | None = None
+    ) -> Callable[[Reader], Reader]:
         """Register the function that reads a kind. It marks each field of it that intents say.
 
-        Raises ValueError when the kind has one.
+        `when` says which resources of the kind say anything to this mesh; the others are not read. Raises ValueError
+        when the kind has one.
         """
         if (group, kind) in self.readers:
             raise ValueError(f"{kind} of {group} has a reader already")
 
         def register(reader: Reader) -> Reader:
             self._own[group, kind] = reader
+            if when is not None:
+                self._when[group, kind] = when
             return reader
 
         return register
@@ -71,7 +77,8 @@ class Importers:
         around = Surroundings(index, self._version_labels)
         readings: list[Reading] = []
         for (group, kind), reader in self.readers.items():
-            for each in surroundings.oldest_first(index.of(group, kind, namespace or None)):
+            when = self._when.get((group, kind), _always)
+            for each in filter(when, surroundings.oldest_first(index.of(group, kind, namespace or None))):
                 reading = Reading(each)
                 if isinstance(reading.spec.value, dict | None):
                     around.intents += reader(reading, around)
@@ -90,6 +97,10 @@ class Importers:
                 if each.file and each.ref not in read and (each.ref.group, each.ref.kind) not in looked_at
             ],
         )
+
+
+def _always(_: Manifest) -> bool:
+    return True
 
 
 def _design(id: str, namespace: str, intents: Sequence[AnyIntent], *, flat: bool) -> Design:
