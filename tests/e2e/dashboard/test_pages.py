@@ -1,10 +1,15 @@
 """Every page, in both themes and on a phone: it is shown without a complaint, and everybody can use it."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+import typer
 from playwright.sync_api import Page, Request, expect
+
+from meshwright.ui_api.cli import program
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(300)]
 Visitor = Any
@@ -121,6 +126,53 @@ def test_a_viewer_changes_nothing_on_any_page(visitor: Visitor) -> None:
     assert {what: why for what, why in seen.items() if "This needs the role" not in why} == {}
     assert len(seen) >= WRITING, sorted(seen)
     visitor.complaints.clear()  # the browser reports each 403 of a preview
+
+
+FILTERED = (
+    "/proxies?mesh=demo&name=cart&state=synced&order_by=-name",
+    "/workloads?mesh=demo&service=reviews&version=v1&name=reviews-v1",
+    "/operations?mesh=demo&state=failed&kind=mesh.install&principal=admin&adapter=envoy&trace_id=abc",
+    "/deadletters?state=replayed&adapter=envoy",
+    "/events?view=log&text=two%20words&trace_id=abc&entity=mesh",
+    "/events?entity=mesh&id=demo",
+    "/meshes?kind=envoy&connection=local&state=ready",
+)
+
+
+def test_every_page_says_what_the_command_line_understands(visitor: Visitor) -> None:
+    """The commands to copy, also of filtered lists and of dialogs, and those that empty pages name."""
+    visitor.signs_in()
+    dialogs = [f"/meshes/demo?dialog={each}" for each in ("rotate", "refresh", "upgrade", "uninstall", "enrol")]
+    sections = [f"/settings?section={each}&dialog=add" for each in ("webhooks", "tokens", "workspaces")]
+    told: dict[str, str] = {}
+    for path in (*PAGES[:-1], *FILTERED, *dialogs, "/meshes?dialog=install", *sections):
+        visitor.goes(path)
+        told |= dict.fromkeys(visitor.page.locator(".empty code").all_inner_texts(), path)
+        visitor.page.get_by_role("button", name="Copy as").last.click()
+        told |= dict.fromkeys(visitor.page.locator(".menu-item code").all_inner_texts(), path)
+        visitor.page.keyboard.press("Escape")
+    commands = [each for each in told if each.startswith("meshwright ")]
+    assert len(commands) >= 25, told
+    wrong = {each: why for each in commands if (why := _not_understood(each))}
+    assert wrong == {}
+
+
+def _not_understood(line: str) -> str:
+    """What the command line has against a command, which is not run; empty: nothing."""
+    words = shlex.split(line)[1:]
+    command: Any = typer.main.get_command(program.build())
+    context = click.Context(command, info_name="meshwright")
+    try:
+        while isinstance(command, click.Group):
+            name, found, words = command.resolve_command(context, words)
+            assert found is not None
+            context, command = click.Context(found, parent=context, info_name=name), found
+        command.parse_args(context, words)
+    except click.ClickException as error:
+        return error.format_message()
+    except click.exceptions.Exit:  # --help
+        return ""
+    return ""
 
 
 def test_scripts_come_from_this_server_alone(visitor: Visitor) -> None:

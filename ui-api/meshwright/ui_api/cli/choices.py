@@ -94,6 +94,7 @@ FilesOption = Annotated[
 MeshOption = Annotated[
     str, typer.Option("--mesh", "-m", help="The mesh; may be omitted if there is only one.", autocompletion=_meshes)
 ]
+NameFilter = Annotated[str, typer.Option("--name", help="Only those of this name.")]
 NamespaceFilter = Annotated[str, typer.Option("--namespace", "-n", help="Only of this namespace.")]
 MeshFilter = Annotated[str, typer.Option("--mesh", "-m", help="Only of this mesh.", autocompletion=_meshes)]
 ServiceFilter = Annotated[

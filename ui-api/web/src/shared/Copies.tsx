@@ -5,6 +5,7 @@ import { useState } from "react";
 import { BASE } from "@/api/client";
 import { workspace } from "@/api/workspace";
 import { csv } from "./csv";
+import { shellWord } from "./Filters";
 
 export interface Equivalent {
   /** the words behind `meshwright` */
@@ -31,14 +32,11 @@ export function curlOf({ request, body }: Equivalent): string {
   if (method !== "GET") parts.push(`-X ${method}`);
   parts.push('-H "Authorization: Bearer $MESHWRIGHT_TOKEN"');
   if (workspace() !== "default") parts.push(`-H 'Meshwright-Workspace: ${workspace()}'`);
-  if (body !== undefined) parts.push(`-H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`);
-  parts.push(quoted(new URL(path.replace(/^\//, ""), BASE).href));
+  if (body !== undefined) parts.push(`-H 'Content-Type: application/json' -d ${shellWord(JSON.stringify(body))}`);
+  parts.push(shellWord(new URL(path.replace(/^\//, ""), BASE).href));
   return parts.join(" ");
 }
 
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
 
 export function save(name: string, text: string, type: string): void {
   const link = document.createElement("a");

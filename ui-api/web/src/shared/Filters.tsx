@@ -40,12 +40,20 @@ export function ChoiceFilter({ label, value, onChange, choices }: Common & { cho
   );
 }
 
+/** the options that the command line calls otherwise than the API its parameters */
+const OPTIONS: Record<string, string> = { order_by: "sort-by", principal: "by", trace_id: "trace" };
+
 /** The filters as words behind a command: `--state failed`. */
 export function flags(filters: Record<string, unknown>): string {
   return Object.entries(filters)
     .filter(([, value]) => value !== undefined && value !== "")
-    .map(([name, value]) => ` --${name.replaceAll("_", "-")} ${String(value)}`)
+    .map(([name, value]) => ` --${OPTIONS[name] ?? name.replaceAll("_", "-")} ${shellWord(String(value))}`)
     .join("");
+}
+
+/** A text as one word of a shell. */
+export function shellWord(text: string): string {
+  return /^[\w./:@=,+~-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** The filters as a query string, with its question mark. */

@@ -26,10 +26,11 @@ LetterId = Annotated[
 def index(
     session: Session,
     adapter: Annotated[str, typer.Option("--adapter", help="Only of this adapter.")] = "",
+    state: Annotated[str, typer.Option("--state", help="open or replayed.")] = "open",
     everything: Annotated[bool, typer.Option("--all", help="Also those that were replayed.")] = False,
 ) -> Listing:
     """List open dead letters, newest first."""
-    params = {"adapter": adapter, "state": "" if everything else "open"}
+    params = {"adapter": adapter, "state": "" if everything else state}
     return Listing(path=paths.DEADLETTERS, params=params, render=history.dead_letters)
 
 

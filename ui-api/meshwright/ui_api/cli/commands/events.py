@@ -8,7 +8,7 @@ from meshwright.ui_api.cli import choices, suggestions
 from meshwright.ui_api.cli.client import following, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import Exit
-from meshwright.ui_api.cli.render import history
+from meshwright.ui_api.cli.render import history, views
 
 _DOMAIN = "dev.meshwright."
 group = typer.Typer(help="Events: follow them live, or search the log.", no_args_is_help=True)
@@ -69,6 +69,13 @@ def search(
         session.output.out.print(history.event(one))
     if not items:
         session.output.say(f"No event matches. {_unknown(type, entity)}".rstrip())
+
+
+@command(group, "show")
+def show(session: Session, event: Annotated[int, typer.Argument(metavar="EVENT", min=1, help="Its number.")]) -> None:
+    """Show an event as it is stored."""
+    document = session.api.get(paths.one(paths.EVENTS, str(event)))
+    session.output.show(document, views.document(document))
 
 
 def follow(session: Session, params: dict[str, Any], since: str, count: int = 0) -> None:

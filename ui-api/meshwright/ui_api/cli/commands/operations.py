@@ -22,12 +22,15 @@ def index(
     state: Annotated[str, typer.Option("--state", help="As in running, failed, dead_lettered.")] = "",
     kind: Annotated[str, typer.Option("--kind", "-k", help="As in design.apply.")] = "",
     principal: Annotated[str, typer.Option("--by", help="Only of this principal.")] = "",
+    adapter: Annotated[str, typer.Option("--adapter", help="Only of this adapter.")] = "",
+    trace: Annotated[str, typer.Option("--trace", help="Only of this trace id.")] = "",
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Only those that have not ended.")] = False,
     since: choices.SinceOption = "",
     service: choices.ServiceFilter = "",
 ) -> Listing:
     """List operations, newest first."""
     params = {"mesh": mesh, "state": state, "kind": kind, "principal": principal, "service": service}
+    params |= {"adapter": adapter, "trace_id": trace}
     if unfinished:
         params["done"] = "false"
     begin = choices.moment(since) if since else None

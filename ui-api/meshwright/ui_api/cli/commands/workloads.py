@@ -10,6 +10,7 @@ from meshwright.ui_api.cli.choices import (
     MatchOption,
     MeshFilter,
     MeshOption,
+    NameFilter,
     NamespaceFilter,
     ProxyName,
     ReasonOption,
@@ -49,11 +50,14 @@ def index(
     mesh: MeshFilter = "",
     namespace: NamespaceFilter = "",
     service: Annotated[str, typer.Option("--service", "-s", help="Only of this service.")] = "",
+    version: Annotated[str, typer.Option("--version", help="Only of this version.")] = "",
+    name: NameFilter = "",
     kind: Annotated[str, typer.Option("--kind", help="process, deployment, statefulset or daemonset.")] = "",
     match: MatchOption = "",
 ) -> Listing:
     """List workloads with the state of their proxies."""
-    params = {"mesh": mesh, "namespace": namespace, "service": service, "kind": kind, "q": match}
+    params = {"mesh": mesh, "namespace": namespace, "service": service, "version": version, "name": name}
+    params |= {"kind": kind, "q": match}
 
     def render(items: list[dict[str, Any]]) -> Any:
         if not session.output.human:
@@ -150,12 +154,14 @@ def proxies(
     mesh: MeshFilter = "",
     namespace: NamespaceFilter = "",
     workload: Annotated[str, typer.Option("--workload", help="Only of this workload.")] = "",
+    name: NameFilter = "",
     state: Annotated[str, typer.Option("--state", help="synced, stale, rejected, disconnected or not_sent.")] = "",
     match: MatchOption = "",
 ) -> Listing:
     """List proxies: the configuration that they accepted, and what they rejected, in their own words."""
     of_workload = choices.entity(session, paths.WORKLOADS, workload, mesh)["id"] if workload else ""
-    params = {"mesh": mesh, "namespace": namespace, "workload": of_workload, "state": state, "q": match}
+    params = {"mesh": mesh, "namespace": namespace, "workload": of_workload, "name": name}
+    params |= {"state": state, "q": match}
     return Listing(path=paths.PROXIES, params=params, render=meshes.proxies)
 
 

@@ -23,7 +23,7 @@ export const EventLog = memo(function EventLog({ filters, before = Infinity }: {
             )}
           </>
         ) : (
-          <Empty title="No stored event matches these filters." command="meshwright events --limit 20" />
+          <Empty title="No stored event matches these filters." command="meshwright events search --limit 20" />
         )
       }
     </Loaded>

@@ -2,9 +2,10 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { Pause, Play } from "lucide-react";
 import { useMemo } from "react";
 import { useFeedState } from "@/live/live";
-import { ChoiceFilter, flags, queryString, TextFilter } from "@/shared/Filters";
+import { ChoiceFilter, queryString, TextFilter } from "@/shared/Filters";
 import { Page } from "@/shared/Page";
 import { Tabs } from "@/shared/Tabs";
+import { asCommand } from "./asCommand";
 import { EventLog } from "./EventLog";
 import { EventList } from "./EventList";
 import { useTail } from "./useTail";
@@ -24,7 +25,7 @@ export function EventsPage() {
   return (
     <Page
       title="Events"
-      equivalent={{ cli: `events${view === "live" ? " --follow" : ""}${flags(filters)}`, request: `GET /v1/events${queryString(filters)}`, name: "events" }}
+      equivalent={{ cli: asCommand(view, filters), request: `GET /v1/events${queryString(filters)}`, name: "events" }}
     >
       <div className="filters">
         <ChoiceFilter label="About" value={filters.entity} choices={ENTITIES} onChange={(entity) => set({ entity })} />

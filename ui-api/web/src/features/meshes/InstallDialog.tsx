@@ -3,6 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, begun, query, sending, type Schemas } from "@/api/client";
 import { Loaded } from "@/shared/Page";
+import { flags } from "@/shared/Filters";
 import { compact, fieldsOf } from "@/shared/schema";
 import { SchemaForm } from "@/shared/SchemaForm";
 import { NameField } from "@/shared/NameField";
@@ -33,7 +34,9 @@ function Form({ adapters, connections, onClose }: { adapters: Adapter[]; connect
   const usable = connections.filter((each) => adapter?.connections?.some((support) => support.kind === each.kind));
   const fields = fieldsOf(argumentsOf(adapter, "mesh.install"), undefined, ["values"]);
   const ownFields = fieldsOf(adapter?.values ?? {});
-  const body = { id: name, kind, connection: connection || (usable[0]?.id ?? ""), ...compact(values, fields), values: compact(own, ownFields) };
+  const said = { connection: connection || (usable[0]?.id ?? ""), ...compact(values, fields) };
+  const further = compact(own, ownFields);
+  const body = { id: name, kind, ...said, values: further };
 
   const send = async (preview: boolean, reason: string): Promise<unknown> => {
     const { data } = await api.POST("/v1/meshes", { params: { query: { validate_only: preview, reason } }, body: sending<Schemas["CreateMesh"]>(body as object) });
@@ -44,7 +47,7 @@ function Form({ adapters, connections, onClose }: { adapters: Adapter[]; connect
     <OperationDialog
       title="Install a mesh"
       action="Install"
-      cli={`meshes install ${kind} --connection ${body.connection} --name ${name || "NAME"} --wait`}
+      cli={`meshes install ${name || "NAME"} --kind ${kind}${flags(said)}${Object.keys(further).length ? " --values FILE" : ""}`}
       request="POST /v1/meshes"
       body={body}
       onSend={send}

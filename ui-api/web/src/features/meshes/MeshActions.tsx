@@ -64,7 +64,7 @@ function Plain({ mesh, dialog, onClose }: { mesh: Mesh; dialog: keyof typeof PLA
     if (!preview) await navigate({ to: "/operations/$operation", params: { operation: begun(data) } });
   };
   return (
-    <OperationDialog title={`${title}: ${mesh.id}`} action={title} cli={`meshes ${verb} ${mesh.id} --wait`} request={`POST /v1/meshes/${mesh.id}:${verb}`} onSend={send} onClose={onClose}>
+    <OperationDialog title={`${title}: ${mesh.id}`} action={title} cli={`meshes ${verb} ${mesh.id}`} request={`POST /v1/meshes/${mesh.id}:${verb}`} onSend={send} onClose={onClose}>
       <p>{text}</p>
     </OperationDialog>
   );

@@ -35,7 +35,7 @@ export function Tokens() {
     <>
       <div className="row end"><Guarded role="admin" tone="primary" onClick={() => setAdding(true)}>Add a token</Guarded></div>
       <Loaded of={list}>
-        {({ items }) => <Table label="Tokens" rows={items} columns={columns} keyOf={(row) => `${row.workspace}/${row.id}`} empty={<Empty title="There are no tokens but the admin's file." command="meshwright tokens add ci --role operator" />} />}
+        {({ items }) => <Table label="Tokens" rows={items} columns={columns} keyOf={(row) => `${row.workspace}/${row.id}`} empty={<Empty title="There are no tokens but the admin's file." command="meshwright tokens create ci --role operator" />} />}
       </Loaded>
       {adding && <Add onClose={() => setAdding(false)} onAdded={(next) => { setAdding(false); setSecret(next); void list.refetch(); }} />}
       <Dialog title="The new token" description="It is shown this once and stored nowhere." open={secret !== ""} onClose={() => setSecret("")}>
@@ -63,7 +63,7 @@ function Add({ onClose, onAdded }: { onClose(): void; onAdded(secret: string): v
     if (!preview && data) onAdded(data.secret);
   };
   return (
-    <OperationDialog title="Add a token" action="Add" role="admin" cli={`tokens add ${id || "NAME"} --role ${role}`} request="POST /v1/tokens" body={body} onSend={send} onClose={onClose}>
+    <OperationDialog title="Add a token" action="Add" role="admin" cli={`tokens create ${id || "NAME"} --role ${role}`} request="POST /v1/tokens" body={body} onSend={send} onClose={onClose}>
       <NameField value={id} onChange={setId} />
       <label>
         Role

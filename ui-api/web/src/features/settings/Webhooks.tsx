@@ -32,7 +32,7 @@ export function Webhooks() {
     <>
       <div className="row end"><Guarded role="operator" tone="primary" onClick={() => show({ dialog: "add" })}>Add a webhook</Guarded></div>
       <Loaded of={list}>
-        {({ items }) => <Table label="Webhooks" rows={items} columns={columns} keyOf={(row) => row.id} empty={<Empty title="No webhook yet." command="meshwright webhooks add alerts --url https://example.test/hook" />} />}
+        {({ items }) => <Table label="Webhooks" rows={items} columns={columns} keyOf={(row) => row.id} empty={<Empty title="No webhook yet." command="meshwright webhooks set alerts --url https://example.test/hook" />} />}
       </Loaded>
       {name && <Deliveries id={name} onClose={() => show({})} />}
       {dialog === "add" && <Add onClose={() => { show({}); void list.refetch(); }} />}
@@ -106,7 +106,7 @@ function Add({ onClose }: { onClose(): void }) {
     );
   }
   return (
-    <OperationDialog title="Add a webhook" action="Add" cli={`webhooks add ${id || "NAME"} --url ${url || "URL"}`} request={`PUT /v1/webhooks/${id || "NAME"}`} body={{ url }} onSend={send} onClose={onClose}>
+    <OperationDialog title="Add a webhook" action="Add" cli={`webhooks set ${id || "NAME"} --url ${url || "URL"}`} request={`PUT /v1/webhooks/${id || "NAME"}`} body={{ url }} onSend={send} onClose={onClose}>
       <NameField value={id} onChange={setId} />
       <label>Address *<input required type="url" value={url} onChange={(event) => setUrl(event.target.value)} /></label>
     </OperationDialog>

@@ -23,7 +23,7 @@ export function Workspaces() {
               { id: "id", head: "Workspace", cell: (row) => <span className="name">{row.id}</span> },
               { id: "description", head: "Description", cell: (row) => <span className="name">{row.description}</span> },
             ]}
-            empty={<Empty title="There is only the workspace default." command="meshwright workspaces add shop" />}
+            empty={<Empty title="There is only the workspace default." command="meshwright workspaces set shop" />}
           />
         )}
       </Loaded>
@@ -43,7 +43,7 @@ function Add({ onClose }: { onClose(): void }) {
     if (!preview) onClose();
   };
   return (
-    <OperationDialog title="Add a workspace" action="Add" role="admin" everywhere cli={`workspaces add ${name || "NAME"}`} request={`PUT /v1/workspaces/${name || "NAME"}`} body={{ description }} onSend={send} onClose={onClose}>
+    <OperationDialog title="Add a workspace" action="Add" role="admin" everywhere cli={`workspaces set ${name || "NAME"}`} request={`PUT /v1/workspaces/${name || "NAME"}`} body={{ description }} onSend={send} onClose={onClose}>
       <NameField value={name} onChange={setName} />
       <label>Description<input value={description} onChange={(event) => setDescription(event.target.value)} /></label>
     </OperationDialog>

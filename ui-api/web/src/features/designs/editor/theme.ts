@@ -26,6 +26,7 @@ export const THEME = [
     ".cm-tooltip-autocomplete > ul > li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--accent-text)" },
     ".cm-deletedChunk, .cm-changedLine": { backgroundColor: "var(--removed)" },
     ".cm-merge-b .cm-changedLine, .cm-insertedLine": { backgroundColor: "var(--added)" },
+    ".cm-collapsedLines": { background: "var(--sunken)", color: "var(--text-soft)" },
     ".cm-changedText": { background: "color-mix(in srgb, var(--warning) 35%, transparent)" },
   }),
   syntaxHighlighting(COLOURS),
