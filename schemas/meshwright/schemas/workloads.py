@@ -5,6 +5,7 @@ have several proxies, each of which reports the configuration that it has accept
 that scopes its entity (`workload_id`, `proxy_id`), so equal names in two meshes or namespaces never collide.
 """
 
+import re
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -31,7 +32,8 @@ WorkloadKind: TypeAlias = Literal["process", "deployment", "statefulset", "daemo
 MemberMode: TypeAlias = Literal["", "sidecar", "ambient"]
 ProxyMode: TypeAlias = Literal["", "sidecar", "gateway", "waypoint", "ztunnel"]
 Choice: TypeAlias = Annotated[str, Meta(pattern=whole(NAMESPACE_PATTERN), description="a name, or empty")]
-Host: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Za-z0-9.:-]{1,253}$"), description="IP address or host name")]
+HOST_PATTERN = "^[A-Za-z0-9.:-]{1,253}$"
+Host: TypeAlias = Annotated[str, Meta(pattern=whole(HOST_PATTERN), description="IP address or host name")]
 ENTITY_PATTERN = "^[A-Za-z0-9._~%-]{1,1000}$"
 EntityId: TypeAlias = Annotated[
     str,
@@ -46,6 +48,11 @@ EntityId: TypeAlias = Annotated[
 def workload_id(mesh: str, namespace: str, kind: str, name: str) -> str:
     """The id of a workload."""
     return ids.scoped(mesh, namespace, kind, name)
+
+
+def host(text: object) -> str | None:
+    """What is told of an address where it is one; None for anything else."""
+    return text if isinstance(text, str) and re.fullmatch(HOST_PATTERN, text) else None
 
 
 def proxy_id(mesh: str, namespace: str, name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from meshwright.adapters.consul import adapter, adopting, live
+from meshwright.adapters.consul import adapter, adopting, live, status
 from meshwright.core import kit
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.sending import kinds
@@ -64,6 +64,15 @@ async def test_a_consul_is_adopted_watched_and_forgotten(mesh: worker.Mesh) -> N
     await mesh.do(RefreshStatus())
     await mesh.do(ForgetMesh())
     assert await _observed(mesh) is None
+
+
+async def test_workloads_are_told_with_their_proxies(scope: kit.Scope) -> None:
+    """Each instance of a service with its version and place, and its sidecar stands beside it."""
+    looked = await status.status(scope)
+    there = {each.id: each for each in looked.workloads}
+    assert {(each.service, each.version) for each in there.values()} >= {("reviews", "v1"), ("reviews", "v2")}
+    assert all(each.address and each.port for each in there.values())
+    assert {each.workload for each in looked.proxies if each.mode == "sidecar"} <= there.keys()
 
 
 async def test_a_mesh_that_is_there_is_detected(scope: kit.Scope) -> None:

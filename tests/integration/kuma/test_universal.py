@@ -196,6 +196,9 @@ async def test_proxies_are_told_by_what_they_have_taken(scope: kit.Scope, plane:
     (web,) = [each for each in looked.proxies if each.name == "reviews-v1"]
     assert {each.type for each in web.sync} == {"Cluster", "Endpoint", "Listener", "Route"}
     assert web.certificate is not None
+    beside = {each.id: (each.service, each.version) for each in looked.workloads}
+    assert web.workload is not None
+    assert beside[web.workload] == ("reviews", "v1")
     told = {each.type: each for each in looked.mesh.conditions}
     assert (told["ProxiesSynced"].status, "late" in told["ProxiesSynced"].message) == ("False", True)
     assert "west" in told["ZonesOnline"].message

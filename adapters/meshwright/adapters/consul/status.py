@@ -13,11 +13,12 @@ from typing import Any
 from meshwright.adapters.consul.control_plane import registry
 from meshwright.adapters.consul.control_plane.api import Api, Forbidden, api_of
 from meshwright.adapters.consul.control_plane.registry import Registered
+from meshwright.adapters.consul.facts import VERSION_KEYS
 from meshwright.adapters.consul.records import AdoptedMeshes
 from meshwright.core import kit
 from meshwright.schemas.base import Model
 from meshwright.schemas.meshes import Condition, Mesh
-from meshwright.schemas.workloads import Proxy, ProxyMode, proxy_id
+from meshwright.schemas.workloads import Proxy, ProxyMode, Workload, host, proxy_id, workload_id
 
 _SOON = datetime.timedelta(days=7)
 _SHOWN = 10
@@ -60,6 +61,7 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
     api = await api_of(scope)
     found, registered = await asyncio.gather(plane(api), registry.registered(api))
     proxies = [_proxy(scope.mesh.mesh, each) for each in registered if (each["Service"].get("Kind") or "") in _MODES]
+    workloads = [_workload(scope.mesh, each) for each in registered if _is_workload(each["Service"])]
     record = await (await AdoptedMeshes.open(scope.runtime)).get(scope.mesh)
     told = [*conditions_of(found), _place(found, record.datacenter if record else ""), _proxies(proxies)]
     mesh = Mesh(
@@ -73,12 +75,13 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
         state="ready" if all(each.status == "True" for each in told) else "degraded",
         trust_domain=found.trust_domain,
         conditions=told,
-        workloads=sum(_is_workload(each["Service"]) for each in registered),
+        workloads=len(workloads),
         proxies=sum(each.state != "disconnected" for each in proxies),
         observed_at=datetime.datetime.now(datetime.UTC),
     )
     servers = [{"name": each.name, "healthy": each.healthy, "version": each.version} for each in found.servers]
-    return kit.MeshStatus(mesh=mesh, proxies=proxies, details={"servers": servers, "leader": found.leader})
+    details = {"servers": servers, "leader": found.leader}
+    return kit.MeshStatus(mesh=mesh, proxies=proxies, workloads=workloads, details=details)
 
 
 async def plane(api: Api) -> Plane:
@@ -158,14 +161,33 @@ def _proxy(mesh: str, registered: Registered) -> Proxy:
     name = _object_name(str(service["ID"]))
     failing = [each for each in registered.get("Checks") or [] if each.get("Status") == "critical"]
     error = "; ".join(f"{each.get('Name')}: {str(each.get('Output', '')).strip()}" for each in failing)
+    beside = str((service.get("Proxy") or {}).get("DestinationServiceID") or "")
     return Proxy(
         id=proxy_id(mesh, "", name),
         mesh=mesh,
         name=name,
+        workload=workload_id(mesh, "", "process", _object_name(beside)) if beside else None,
         mode=_MODES[service["Kind"]],
         control_plane=str((registered.get("Node") or {}).get("Node", "")),
         state="disconnected" if failing else "synced",
         error=error[:2000],
+        observed_at=datetime.datetime.now(datetime.UTC),
+    )
+
+
+def _workload(mesh: kit.MeshRef, registered: Registered) -> Workload:
+    """One instance of a service; where it is, as its proxy is told."""
+    service, name = registered["Service"], _object_name(str(registered["Service"]["ID"]))
+    meta, tags = service.get("Meta") or {}, service.get("Tags") or []
+    return Workload(
+        id=workload_id(mesh.mesh, "", "process", name),
+        mesh=mesh.mesh,
+        connection=mesh.connection,
+        name=name,
+        service=str(service["Service"]),
+        version=str(next((meta[key] for key in VERSION_KEYS if meta.get(key)), next(iter(tags), ""))),
+        address=host(service.get("Address") or (registered.get("Node") or {}).get("Address")),
+        port=service.get("Port") or None,
         observed_at=datetime.datetime.now(datetime.UTC),
     )
 

@@ -8,6 +8,8 @@ import datetime
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from meshwright.adapters.kuma import checks, detecting, insights
 from meshwright.adapters.kuma.insights import Seen
 from meshwright.adapters.kuma.universal import records
@@ -15,6 +17,7 @@ from meshwright.adapters.kuma.universal.api import Api, api_of
 from meshwright.core import kit
 from meshwright.core.kit.server_client import ServerRefuses
 from meshwright.schemas.meshes import Condition, DetectedMesh, Detections, Mesh
+from meshwright.schemas.workloads import Workload, host, workload_id
 
 _PRODUCTS = ("Kuma", "Kong Mesh")
 
@@ -23,7 +26,9 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
     """Look at the control plane, its zones and the proxies of the mesh; say what is wrong and what to do."""
     api, name = await api_of(scope), await records.name_of(scope)
     about = await plane(api)
-    there = insights.proxies(scope.mesh.mesh, [seen(each) for each in await overview(api, name)])
+    every = await overview(api, name)
+    there = insights.proxies(scope.mesh.mesh, [_seen_of(scope.mesh.mesh, each) for each in every])
+    workloads = [_workload(scope.mesh, each) for each in every if _inbounds(each)]
     names = await meshes(api)
     told = [*await conditions(api, names), *checks.proxies(there, [], release(about))]
     if name not in names:
@@ -38,11 +43,12 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
         installer="kuma",
         state="ready" if detecting.is_well(told) else "degraded",
         conditions=told,
-        workloads=len(there),
+        workloads=len(workloads),
         proxies=sum(each.state != "disconnected" for each in there),
         observed_at=datetime.datetime.now(datetime.UTC),
     )
-    return kit.MeshStatus(mesh=mesh, proxies=there, details={"control_plane": about, "kuma_mesh": name})
+    details = {"control_plane": about, "kuma_mesh": name}
+    return kit.MeshStatus(mesh=mesh, proxies=there, workloads=workloads, details=details)
 
 
 async def detect(scope: kit.ConnectionScope) -> Detections:
@@ -99,6 +105,33 @@ def seen(one: dict[str, Any]) -> Seen:
     networking = (one.get("dataplane") or {}).get("networking") or {}
     insight = one.get("dataplaneInsight") or {}
     return Seen(name=str(one["name"]), gateway=bool(networking.get("gateway")), insight=insight)
+
+
+def _seen_of(mesh: str, one: dict[str, Any]) -> Seen:
+    """A proxy of an overview, with the workload that it stands beside."""
+    beside = workload_id(mesh, "", "process", str(one["name"])) if _inbounds(one) else ""
+    return msgspec.structs.replace(seen(one), workload=beside)
+
+
+def _workload(mesh: kit.MeshRef, one: dict[str, Any]) -> Workload:
+    """The process behind the first port on which a proxy takes requests for it."""
+    first, networking = _inbounds(one)[0], one["dataplane"]["networking"]
+    tags = first.get("tags") or {}
+    return Workload(
+        id=workload_id(mesh.mesh, "", "process", str(one["name"])),
+        mesh=mesh.mesh,
+        connection=mesh.connection,
+        name=str(one["name"]),
+        service=str(tags.get("kuma.io/service") or ""),
+        version=str(tags.get("version") or ""),
+        address=host(networking.get("address")),
+        port=first.get("port") or None,
+        observed_at=datetime.datetime.now(datetime.UTC),
+    )
+
+
+def _inbounds(one: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(((one.get("dataplane") or {}).get("networking") or {}).get("inbound") or [])
 
 
 def release(about: dict[str, Any]) -> str:
