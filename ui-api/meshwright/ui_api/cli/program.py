@@ -39,7 +39,7 @@ from meshwright.ui_api.cli.commands import (
     workloads,
 )
 from meshwright.ui_api.cli.commands.administration import access, context, dashboard, system
-from meshwright.ui_api.cli.commands.documents import analyze, changes, designs, drift, editing, explain
+from meshwright.ui_api.cli.commands.documents import analyze, changes, designs, drift, editing, explain, migrating
 
 _EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 refused, 4 difference, 5 operation failed, 6 unavailable, 7 still running,"
@@ -97,6 +97,7 @@ def build() -> typer.Typer:
     command(app, "edit", rich_help_panel=_CHANGE)(editing.edit)
     for verb in (changes.apply, changes.validate, changes.diff, changes.translate, changes.rollback, changes.remove):
         command(app, verb.__name__, rich_help_panel=_CHANGE)(verb)
+    app.add_typer(migrating.group, name="migrate", rich_help_panel=_CHANGE)
     for name, group in (
         ("context", context.group),
         ("tokens", access.tokens_group),
