@@ -98,7 +98,9 @@ class Designs:
                 {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}, owner="somebody"
             )
             pod = {"serviceAccountName": workload.service_account, "containers": [{"name": "app", "image": "app:1"}]}
-            meta = {"labels": workload.labels, "annotations": workload.annotations}
+            meta: dict[str, Any] = {"labels": workload.labels}
+            if workload.annotations:  # else whoever applies this would own annotations as a whole
+                meta["annotations"] = workload.annotations
             template = {"metadata": meta, "spec": pod}
             spec = {"selector": {"matchLabels": workload.labels}, "template": template}
             await self.put("apps/v1", "Deployment", workload.name, spec)

@@ -20,6 +20,7 @@ REJECTED = ProxyStatus(state="rejected", error="Cluster: bad")
 MADE: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (failures.no_log, ("a was started by you", "Look where you sent its output.")),
     (failures.not_here, ("a",)),
+    (failures.silent, ("a",)),
     (failures.ports_taken, ("port 1 is taken by x",)),
     (failures.no_mesh, ("demo",)),
     (failures.unanswered, (["a", "b"], 30.0)),
@@ -62,8 +63,8 @@ def test_every_code_is_listed_and_made_once() -> None:
 def test_what_time_may_mend_is_retryable() -> None:
     """Silence, a port in use and a control plane behind may pass; a document that does not fit will not."""
     retryable = {make.__name__ for make, arguments in MADE if make(*arguments).failure.retryable}
-    assert retryable == {"unanswered", "still_plain", "meddled", "unserved", "not_started", "ports_taken"}
-    assert [make.__name__ for make, each in MADE if isinstance(make(*each), kit.Retry)] == ["meddled"]
+    assert retryable == {"unanswered", "still_plain", "meddled", "unserved", "not_started", "ports_taken", "silent"}
+    assert [make.__name__ for make, each in MADE if isinstance(make(*each), kit.Retry)] == ["silent", "meddled"]
 
 
 def test_many_problems_and_proxies_are_reported_within_bounds() -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from meshwright.ui_api.cli.exits import Exit
+
 Server = Any
 Terminal = Any
 PROGRAM = str(Path(sys.executable).with_name("meshwright"))
@@ -130,4 +132,4 @@ def test_a_reader_who_has_seen_enough_ends_the_tail_quietly(server: Server, term
         code = tail.wait(10)
     assert "Traceback" not in told
     assert "Exception" not in told
-    assert code in (1, -signal.SIGPIPE)
+    assert code in (Exit.CLOSED, -signal.SIGPIPE)

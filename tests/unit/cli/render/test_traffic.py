@@ -126,6 +126,9 @@ def series(points: list[SeriesPoint], **more: Any) -> dict[str, Any]:
 def test_traffic_over_time_has_a_line_for_each_number(server: Server, terminal: Terminal) -> None:
     """With the last, lowest and highest, and that of all; what is asked for reaches the API."""
     points = [point(0, 4.0, p99_ms=8.0), point(1, 0.0, seconds=0.0), point(2, 8.0, p99_ms=4.0, error_rate=0.25)]
+    server.on(
+        "GET /v1/workloads", {"items": [{"service": "cart", "namespace": "shop", "version": "v1", "name": "cart"}]}
+    )
     server.on("GET /v1/meshes/m1/series", series(points, complete=False))
     asked = ("--service", "shop/cart", "--version", "v1", "--since", "2026-01-01T12:00:00Z", "--points", "10")
     told = terminal.run("metrics", "m1", *asked)

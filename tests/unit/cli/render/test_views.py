@@ -352,7 +352,9 @@ def test_a_workload_is_found_by_what_people_call_it(server: Server, terminal: Te
     told = terminal.run("workloads", "show", "a", expect=2).stderr
     assert all(text in told for text in (WORKLOAD.id, twin.id, "--mesh"))
     served(server, "/v1/workloads", [])
-    assert "workloads list" in terminal.run("workloads", "show", "a", "--mesh", "m1", expect=3).stderr
+    assert (
+        "There are no workloads in mesh m1." in terminal.run("workloads", "show", "a", "--mesh", "m1", expect=3).stderr
+    )
     assert server.calls[-1].query["mesh"] == ["m1"]
 
 
