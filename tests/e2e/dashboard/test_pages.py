@@ -82,7 +82,7 @@ def test_no_page_is_wider_than_a_phone(visitor: Visitor) -> None:
     assert wide == []
 
 
-WRITING = 24
+WRITING = 22
 """at least so many different buttons of all pages change something"""
 _CLICKED = """() => [...document.querySelectorAll('main button:not([aria-disabled=true]), [role=dialog] button')]
     .filter((each) => !each.closest('.menu') && !/close|copy/i.test(each.ariaLabel ?? ''))"""
@@ -124,16 +124,16 @@ def test_a_viewer_changes_nothing_on_any_page(visitor: Visitor) -> None:
             page.keyboard.press("Escape")
     assert sent == []
     assert {what: why for what, why in seen.items() if "This needs the role" not in why} == {}
-    assert len(seen) >= WRITING, sorted(seen)
+    assert len(seen) >= WRITING, ", ".join(sorted(seen))
     visitor.complaints.clear()  # the browser reports each 403 of a preview
 
 
 FILTERED = (
-    "/proxies?mesh=demo&name=cart&state=synced&order_by=-name",
+    "/proxies?mesh=demo&name=cart&state=synced&order_by=name%20desc",
     "/workloads?mesh=demo&service=reviews&version=v1&name=reviews-v1",
-    "/operations?mesh=demo&state=failed&kind=mesh.install&principal=admin&adapter=envoy&trace_id=abc",
+    "/operations?mesh=demo&state=failed&kind=mesh.install&principal=admin&adapter=envoy&trace_id=4bf92f3577b34da6a3ce929d0e0e4736",
     "/deadletters?state=replayed&adapter=envoy",
-    "/events?view=log&text=two%20words&trace_id=abc&entity=mesh",
+    "/events?view=log&text=two%20words&trace_id=4bf92f3577b34da6a3ce929d0e0e4736&entity=mesh",
     "/events?entity=mesh&id=demo",
     "/meshes?kind=envoy&connection=local&state=ready",
 )
@@ -145,12 +145,16 @@ def test_every_page_says_what_the_command_line_understands(visitor: Visitor) -> 
     dialogs = [f"/meshes/demo?dialog={each}" for each in ("rotate", "refresh", "upgrade", "uninstall", "enrol")]
     sections = [f"/settings?section={each}&dialog=add" for each in ("webhooks", "tokens", "workspaces")]
     told: dict[str, str] = {}
+    refused: list[str] = []
+    visitor.page.on("response", lambda answer: refused.append(answer.url) if answer.status == 400 else None)
     for path in (*PAGES[:-1], *FILTERED, *dialogs, "/meshes?dialog=install", *sections):
         visitor.goes(path)
         told |= dict.fromkeys(visitor.page.locator(".empty code").all_inner_texts(), path)
         visitor.page.get_by_role("button", name="Copy as").last.click()
         told |= dict.fromkeys(visitor.page.locator(".menu-item code").all_inner_texts(), path)
         visitor.page.keyboard.press("Escape")
+    visitor.complaints = [each for each in visitor.complaints if "404" not in each]  # a design that is not saved yet
+    assert refused == []
     commands = [each for each in told if each.startswith("meshwright ")]
     assert len(commands) >= 25, told
     wrong = {each: why for each in commands if (why := _not_understood(each))}

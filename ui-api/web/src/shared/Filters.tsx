@@ -47,8 +47,14 @@ const OPTIONS: Record<string, string> = { order_by: "sort-by", principal: "by", 
 export function flags(filters: Record<string, unknown>): string {
   return Object.entries(filters)
     .filter(([, value]) => value !== undefined && value !== "")
-    .map(([name, value]) => ` --${OPTIONS[name] ?? name.replaceAll("_", "-")} ${shellWord(String(value))}`)
+    .map(([name, value]): [string, string] => [OPTIONS[name] ?? name.replaceAll("_", "-"), name === "order_by" ? ordered(String(value)) : String(value)])
+    .map(([option, value]) => ` --${option} ${shellWord(value)}`)
     .join("");
+}
+
+/** An order as the command line writes it: `name desc` is `-name`. */
+function ordered(order: string): string {
+  return order.endsWith(" desc") ? `-${order.slice(0, -" desc".length)}` : order;
 }
 
 /** A text as one word of a shell. */

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { flags, shellWord } from "./Filters";
 
 test("filters are options of the command line, by its names", () => {
-  expect(flags({ state: "failed", principal: "admin", trace_id: "abc", order_by: "-name", mesh: "", kind: undefined })).toBe(
+  expect(flags({ state: "failed", principal: "admin", trace_id: "abc", order_by: "name desc", mesh: "", kind: undefined })).toBe(
     " --state failed --by admin --trace abc --sort-by -name",
   );
 });
