@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from meshwright.adapters.consul import adapter, adopting, live, status
+from meshwright.adapters.consul import adapter, adopting, live
 from meshwright.core import kit
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.sending import kinds
 from meshwright.schemas import subjects
+from meshwright.schemas.base import Message
 from meshwright.schemas.designs import Design
 from meshwright.schemas.drift import DriftDetected
 from meshwright.schemas.intents import AnyIntent, Backend, CircuitBreaker, Timeout, TrafficSplit
 from meshwright.schemas.meshes import MeshObserved
 from meshwright.schemas.operations import AdoptMesh, ApplyDesign, ForgetMesh, RefreshStatus, RemoveDesign
+from meshwright.schemas.workloads import ProxyObserved, WorkloadObserved, proxy_id, workload_id
 from rig.consul import worker
 from rig.consul.registering import configured, emptied, register
 from testbed.consul import DATACENTER, ConsulServer
@@ -42,10 +44,14 @@ async def clean(consul: ConsulServer) -> AsyncIterator[None]:
     await emptied(consul)
 
 
-async def _observed(mesh: worker.Mesh) -> MeshObserved | None:
-    subject = subjects.fill(subjects.EVENTS, workspace="default", origin="consul", entity="mesh", id=mesh.name)
+async def _last(mesh: worker.Mesh, entity: str, identity: str) -> Message | None:
+    subject = subjects.fill(subjects.EVENTS, workspace="default", origin="consul", entity=entity, id=identity)
     received = await mesh.bus.last("EVENTS", subject)
-    message = received.message() if received else None
+    return received.message() if received else None
+
+
+async def _observed(mesh: worker.Mesh) -> MeshObserved | None:
+    message = await _last(mesh, "mesh", mesh.name)
     return message if isinstance(message, MeshObserved) else None
 
 
@@ -66,13 +72,20 @@ async def test_a_consul_is_adopted_watched_and_forgotten(mesh: worker.Mesh) -> N
     assert await _observed(mesh) is None
 
 
-async def test_workloads_are_told_with_their_proxies(scope: kit.Scope) -> None:
+async def test_workloads_are_told_with_their_proxies(mesh: worker.Mesh) -> None:
     """Each instance of a service with its version and place, and its sidecar stands beside it."""
-    looked = await status.status(scope)
-    there = {each.id: each for each in looked.workloads}
-    assert {(each.service, each.version) for each in there.values()} >= {("reviews", "v1"), ("reviews", "v2")}
-    assert all(each.address and each.port for each in there.values())
-    assert {each.workload for each in looked.proxies if each.mode == "sidecar"} <= there.keys()
+    await mesh.do(AdoptMesh())
+    await mesh.do(RefreshStatus())
+    beside = workload_id(mesh.name, "", "process", "reviews-v2")
+    told = await _last(mesh, "workload", beside)
+    assert isinstance(told, WorkloadObserved)
+    one = told.workload
+    assert (one.id, one.service, one.version, one.port) == (beside, "reviews", "v2", 8080)
+    assert one.address
+    proxy = await _last(mesh, "proxy", proxy_id(mesh.name, "", "reviews-v2-sidecar-proxy"))
+    assert isinstance(proxy, ProxyObserved)
+    assert proxy.proxy.workload == beside
+    await mesh.do(ForgetMesh())
 
 
 async def test_a_mesh_that_is_there_is_detected(scope: kit.Scope) -> None:
