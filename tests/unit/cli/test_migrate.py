@@ -50,7 +50,7 @@ def test_what_cannot_be_read_back_is_read_from_what_was_applied(server: Server, 
     refusal = server.problem("invalid-document", errors=[{"pointer": "#/intents/0", "detail": "there is no service"}])
     server.on("POST /v1/designs/migration:translate", refusal)
     result = terminal.run("migrate", "plan", "--from", "demo", "--to", "istio")
-    assert "designs applied to demo are read instead of its resources" in result.stderr
+    assert "designs applied to demo are read instead of its resources: just so" in result.stderr
     assert "✗ blocked" in result.stdout
     assert "there is no service" in result.stdout
     server.on("GET /v1/releases", {"items": []})

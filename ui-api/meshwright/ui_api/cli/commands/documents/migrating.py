@@ -53,7 +53,8 @@ def _read(session: Session, mesh: str, namespace: str, *, flat: bool) -> Documen
     except RequestRefused as refused:
         if refused.slug != "invalid-document":
             raise
-        session.output.say(f"The designs applied to {mesh} are read instead of its resources: {refused.what}")
+        why = refused.problem.get("detail") or refused.what
+        session.output.say(f"The designs applied to {mesh} are read instead of its resources: {why}")
         releases, _ = session.api.list(paths.RELEASES, {"mesh": mesh, "state": "applied"}, limit=1000)
         intents = [intent for each in releases for intent in (each.get("design") or {}).get("intents") or []]
         return {"design": {"intents": intents}, "unexpressed": []}
