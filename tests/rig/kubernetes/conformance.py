@@ -44,8 +44,6 @@ class KubernetesConformance(AdapterConformance):
     """the namespace of the control plane"""
     part: ClassVar[Literal["labels", "annotations"]] = "labels"
     """of namespaces, by which the mesh goes"""
-    restart_to_join: ClassVar[bool] = False
-    """whether pods say themselves that they take part, so that a namespace joins by starting them anew"""
     upgrade: ClassVar[ops.UpgradeMesh]
     patience: ClassVar[float] = 180.0
     settings: Kubernetes
@@ -96,8 +94,7 @@ class KubernetesConformance(AdapterConformance):
         first, second = self.design(1), self.design(2)
         shops = [NamespaceMember(namespace=SHOP, restart=True)]
         enrol = ops.EnrolWorkloads(workloads=[*shops])
-        joiner = NamespaceMember(namespace=SHOP, restart=self.restart_to_join)
-        members = *self.ready, ops.EnrolWorkloads(workloads=[joiner])
+        members = *self.ready, ops.EnrolWorkloads(workloads=[NamespaceMember(namespace=SHOP)])
 
         async def look(_world: World) -> object:
             async with k8s.Cluster.open(self.settings) as cluster:
