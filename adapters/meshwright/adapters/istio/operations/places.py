@@ -61,11 +61,7 @@ def outcome(record: Installation, notes: list[str], **more: Any) -> dict[str, An
         "revision": record.revision,
         "profile": record.profile,
         "namespace": record.namespace,
-        "components": [
-            {"chart": each.chart, "release": each.release, "version": each.version, "digest": each.digest,
-             "objects": len(each.inventory)}
-            for each in record.components
-        ],
+        "components": record.told,
         "notes": notes,
         **more,
-    }  # fmt: skip
+    }

@@ -16,10 +16,10 @@ from meshwright.adapters.kuma.installation import charts
 from meshwright.adapters.kuma.installation.charts import InstallSpec
 from meshwright.adapters.kuma.installation.options import Options
 from meshwright.adapters.kuma.operations import entitlements
-from meshwright.adapters.kuma.operations.places import Place, new, outcome
+from meshwright.adapters.kuma.operations.places import Place, outcome
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes.installing import components, failures, sources
+from meshwright.core.kit.kubernetes.installing import certified, components, failures, sources
 from meshwright.core.kit.kubernetes.installing.authorities import Authority
 from meshwright.core.kit.kubernetes.installing.components import Source, merged
 from meshwright.core.kit.kubernetes.installing.installation import Installation
@@ -143,7 +143,7 @@ async def examine(
 async def _bring(place: Place, spec: InstallSpec, advice: list[str]) -> dict[str, Any]:
     """All of it, as steps."""
     before = place.record
-    authority = await place.authority(new(spec))
+    authority = await place.authority(certified.new(spec.names))
 
     async def checked() -> Checked:
         return await examine(await place.cluster(), place.options, spec, authority, before)

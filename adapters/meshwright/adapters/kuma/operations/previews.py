@@ -9,10 +9,9 @@ from meshwright.adapters.kuma.installation import charts
 from meshwright.adapters.kuma.installation.charts import InstallSpec
 from meshwright.adapters.kuma.installation.options import Options
 from meshwright.adapters.kuma.operations import enrolling, installing
-from meshwright.adapters.kuma.operations.places import new
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes.enrolment import plans
-from meshwright.core.kit.kubernetes.installing import failures, previewing
+from meshwright.core.kit.kubernetes.installing import certified, failures, previewing
 from meshwright.core.kit.kubernetes.installing.authorities import Authorities
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.core.kit.kubernetes.installing.places import InstallationTarget
@@ -53,7 +52,7 @@ async def preview(context: kit.PreviewContext) -> Preview | None:
 async def _installation(
     context: kit.PreviewContext, target: InstallationTarget, spec: InstallSpec, record: Installation | None
 ) -> Preview:
-    authority = new(spec)(await (await Authorities.open(context.runtime)).get(target.mesh))
+    authority = certified.new(spec.names)(await (await Authorities.open(context.runtime)).get(target.mesh))
     checked = await installing.examine(await target.cluster(), context.settings(Options), spec, authority, record)
     parts = [charts.namespace(spec), charts.chart(spec, authority)]
     return await previewing.preview(context, target, parts, checked.source, record)

@@ -17,11 +17,11 @@ from meshwright.adapters.linkerd.installation import charts
 from meshwright.adapters.linkerd.installation.charts import InstallSpec
 from meshwright.adapters.linkerd.installation.options import Options
 from meshwright.adapters.linkerd.operations import entitlements
-from meshwright.adapters.linkerd.operations.places import Place, new, outcome
+from meshwright.adapters.linkerd.operations.places import Place, outcome
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.facts import DOMAIN
-from meshwright.core.kit.kubernetes.installing import components, failures, sources
+from meshwright.core.kit.kubernetes.installing import certified, components, failures, sources
 from meshwright.core.kit.kubernetes.installing.authorities import Authority
 from meshwright.core.kit.kubernetes.installing.components import Source
 from meshwright.core.kit.kubernetes.installing.installation import Installation
@@ -51,7 +51,7 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
     place = await Place.open(ctx)
     before = place.record
     spec = spec_of(arguments, before, place.options.version)
-    authority = await place.authority(new(spec))
+    authority = await place.authority(certified.new(spec.names))
     checked = await check(place, spec, authority, before)
     record, changes = await bring(place, spec, authority, checked, before or Installation(namespace=spec.namespace))
     await place.write(record)

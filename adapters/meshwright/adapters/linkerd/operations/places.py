@@ -1,16 +1,14 @@
 """A Linkerd as its operations see it: its secrets, and what is told of it."""
 
-import datetime
 from typing import Any
 
 from meshwright.adapters.linkerd import status
 from meshwright.adapters.linkerd.installation import charts
-from meshwright.adapters.linkerd.installation.charts import InstallSpec
 from meshwright.adapters.linkerd.installation.options import Options
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes.installing import authorities
 from meshwright.core.kit.kubernetes.installing.authorities import Authority
-from meshwright.core.kit.kubernetes.installing.certified import CertifiedPlace, Change
+from meshwright.core.kit.kubernetes.installing.certified import CertifiedPlace
 from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.meshes import Condition
 
@@ -42,23 +40,14 @@ class Place(CertifiedPlace, frozen=True):
         await self.publish(report)
 
 
-def new(spec: InstallSpec) -> Change:
-    """The certificates that are there, or else new ones."""
-    return lambda there: there or authorities.created(spec.names, datetime.datetime.now(datetime.UTC))
-
-
 def outcome(record: Installation, authority: Authority, notes: list[str], **more: Any) -> dict[str, Any]:
     """The result of an operation, for people and programs."""
     return {
         "version": record.version,
         "namespace": record.namespace,
-        "components": [
-            {"chart": each.chart, "release": each.release, "version": each.version, "digest": each.digest,
-             "objects": len(each.inventory)}
-            for each in record.components
-        ],
+        "components": record.told,
         "anchors": [authorities.end_of(each.certificate).isoformat() for each in authority.anchors],
         "issuer": authorities.end_of(authority.issuer.certificate).isoformat(),
         "notes": notes,
         **more,
-    }  # fmt: skip
+    }

@@ -15,12 +15,12 @@ from meshwright.adapters.linkerd.adapter import adapter
 from meshwright.adapters.linkerd.installation import charts
 from meshwright.adapters.linkerd.installation.charts import InstallSpec
 from meshwright.adapters.linkerd.operations.installing import bring, check, check_skew, value_problems
-from meshwright.adapters.linkerd.operations.places import Place, new, outcome
+from meshwright.adapters.linkerd.operations.places import Place, outcome
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import listing
 from meshwright.core.kit.kubernetes.facts.pods import container_of, ended
-from meshwright.core.kit.kubernetes.installing import authorities, failures
+from meshwright.core.kit.kubernetes.installing import authorities, certified, failures
 from meshwright.core.kit.kubernetes.installing.authorities import Authorities, Authority
 from meshwright.core.kit.kubernetes.installing.certified import Change
 from meshwright.core.kit.kubernetes.installing.components import merged
@@ -91,7 +91,7 @@ def staged(spec: InstallSpec) -> Change:
     """How the certificates change by an installation or a step towards another anchor."""
     stage = spec.values.anchor
     if not stage:
-        return new(spec)
+        return certified.new(spec.names)
 
     def changed(there: Authority | None) -> Authority:
         now = datetime.datetime.now(datetime.UTC)

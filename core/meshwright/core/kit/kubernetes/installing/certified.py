@@ -5,6 +5,7 @@ a secret is written as this mesh alone, from the authority as it is stored; what
 taken back with it.
 """
 
+import datetime
 import functools
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Literal, TypeAlias
@@ -12,8 +13,8 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes.installing import failures, places, removing
-from meshwright.core.kit.kubernetes.installing.authorities import Authorities, Authority
+from meshwright.core.kit.kubernetes.installing import authorities, failures, places, removing
+from meshwright.core.kit.kubernetes.installing.authorities import Authorities, Authority, Names
 from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.operations import Definitions
 
@@ -92,6 +93,11 @@ class CertifiedPlace(places.Place, frozen=True):
     async def _stored(self, namespace: str) -> list[Body]:
         authority = await (await Authorities.open(self.ctx.runtime)).get(self.mesh)
         return self.secrets(namespace, authority) if authority else []
+
+
+def new(names: Names) -> Change:
+    """The certificates that are there, or else new ones."""
+    return lambda there: there or authorities.created(names, datetime.datetime.now(datetime.UTC))
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True):

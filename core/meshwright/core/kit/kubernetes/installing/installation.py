@@ -66,6 +66,20 @@ class Installation(Model, frozen=True, kw_only=True):
         latest_first = self.components[::-1]
         return sorted(latest_first, key=lambda each: not each.chart)
 
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """The components, for the result of an operation."""
+        return [
+            {
+                "chart": each.chart,
+                "release": each.release,
+                "version": each.version,
+                "digest": each.digest,
+                "objects": len(each.inventory),
+            }
+            for each in self.components
+        ]
+
     def having(self, new: Installed) -> "Installation":
         """The same with a component in the place of the one of its release."""
         kept = [new if each.release == new.release else each for each in self.components]
